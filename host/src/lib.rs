@@ -1,0 +1,1 @@
+//! Zonda, an action host.

@@ -1,0 +1,2 @@
+//! The `zonda` program.
+fn main() {}
