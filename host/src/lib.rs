@@ -1,1 +1,10 @@
-//! Zonda, an action host.
+//! Zonda, an action host: runs WebAssembly actions in a sandbox against any OpenStack cloud that the caller names.
+//!
+//! Arrows point down this list; `scripts/layers` holds it: `server` → `api` → `engine` → `executor` → `runtime` →
+//! `openstack`; `auth` and `policy` beside `api`; `store` below `engine`; `clock` and `domain` under all.
+
+pub mod clock;
+pub mod domain;
+pub mod executor;
+pub mod openstack;
+pub mod store;

@@ -1,0 +1,290 @@
+//! One run of one action, as it is kept.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ActionExecutionId, ActionName, Digest, Failure, JsonText, Outcome, ProjectId, Sealed, State,
+    Timestamp,
+};
+
+/// A state that an execution may not go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an action execution cannot go from {from} to {to}")]
+pub struct BadTransition {
+    /// Where it is.
+    pub from: State,
+    /// Where it was to go.
+    pub to: State,
+}
+
+/// How an action execution is to be run: the `params` of the API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// Whether it is kept.
+    pub save_result: bool,
+    /// Whether the answer waits for its end.
+    pub run_sync: bool,
+    /// Ends the run after so many milliseconds; the host's default when none.
+    pub timeout_ms: Option<u64>,
+}
+
+/// One run of one action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActionExecution {
+    /// Its id.
+    pub id: ActionExecutionId,
+    /// The caller's project.
+    pub project_id: ProjectId,
+    /// The action.
+    pub name: ActionName,
+    /// The component that it began with.
+    pub digest: Digest,
+    /// Where it is; changed by [`complete`](Self::complete) and [`update`](Self::update) alone.
+    state: State,
+    /// Why it is there.
+    pub state_info: Option<String>,
+    /// The checked input.
+    pub input: JsonText,
+    /// `{"result": …}` once it has ended.
+    pub output: Option<JsonText>,
+    /// Whether its result was taken; stays false for a synchronous saved run, as in Mistral.
+    pub accepted: bool,
+    /// A person's words about it.
+    pub description: Option<String>,
+    /// How it is to be run.
+    pub params: Params,
+    /// Whether the action may be run again after a crash.
+    pub is_idempotent: bool,
+    /// Whether the action may answer pending.
+    pub is_asynchronous: bool,
+    /// The request that started it.
+    pub request_id: Arc<str>,
+    /// The sealed custom context; stays for reruns.
+    pub custom_context: Option<Sealed>,
+    /// The sealed target cloud; erased at the end.
+    pub target: Option<Sealed>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// What a new action execution is made of.
+#[derive(Debug)]
+pub struct NewActionExecution {
+    /// Its id.
+    pub id: ActionExecutionId,
+    /// The caller's project.
+    pub project_id: ProjectId,
+    /// The action.
+    pub name: ActionName,
+    /// The component.
+    pub digest: Digest,
+    /// The checked input.
+    pub input: JsonText,
+    /// A person's words about it.
+    pub description: Option<String>,
+    /// How it is to be run.
+    pub params: Params,
+    /// Whether the action may be run again after a crash.
+    pub is_idempotent: bool,
+    /// Whether the action may answer pending.
+    pub is_asynchronous: bool,
+    /// The request that starts it.
+    pub request_id: Arc<str>,
+    /// The sealed custom context.
+    pub custom_context: Option<Sealed>,
+    /// The sealed target cloud.
+    pub target: Option<Sealed>,
+}
+
+impl ActionExecution {
+    /// A run that begins now.
+    #[must_use]
+    pub fn start(new: NewActionExecution, now: Timestamp) -> Self {
+        Self {
+            id: new.id,
+            project_id: new.project_id,
+            name: new.name,
+            digest: new.digest,
+            state: State::Running,
+            state_info: None,
+            input: new.input,
+            output: None,
+            accepted: false,
+            description: new.description,
+            params: new.params,
+            is_idempotent: new.is_idempotent,
+            is_asynchronous: new.is_asynchronous,
+            request_id: new.request_id,
+            custom_context: new.custom_context,
+            target: new.target,
+            created_at: now,
+            updated_at: None,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Takes what the run ended in. A pending one stays RUNNING.
+    ///
+    /// # Errors
+    /// When it has already ended.
+    pub fn complete(&mut self, outcome: &Outcome, now: Timestamp) -> Result<(), BadTransition> {
+        match outcome {
+            Outcome::Done(result) => self.end(State::Success, Some(result.as_result()), now),
+            Outcome::Pending => {
+                self.updated_at = Some(now);
+                Ok(())
+            }
+            Outcome::Failed(failure) => self.end(State::Error, Some(failed(failure)), now),
+            Outcome::Cancelled => self.end(State::Cancelled, None, now),
+        }
+    }
+
+    /// Takes a state, and where it ends the run an output, from the API.
+    ///
+    /// # Errors
+    /// When it may not go there: ended ones go nowhere, and only asynchronous ones are paused or resumed.
+    pub fn update(
+        &mut self,
+        next: State,
+        output: Option<&JsonText>,
+        now: Timestamp,
+    ) -> Result<(), BadTransition> {
+        let refusal = BadTransition {
+            from: self.state,
+            to: next,
+        };
+        match next {
+            State::Success => self.end(
+                next,
+                Some(output.map_or_else(null, JsonText::clone).as_result()),
+                now,
+            ),
+            State::Error => {
+                let unknown = || JsonText::from_value(&serde_json::Value::from("Unknown error"));
+                self.end(
+                    next,
+                    Some(output.map_or_else(unknown, JsonText::clone).as_result()),
+                    now,
+                )
+            }
+            State::Cancelled => self.end(next, output.map(JsonText::as_result), now),
+            State::Paused | State::Running
+                if self.is_asynchronous && !self.state.is_completed() =>
+            {
+                self.state = next;
+                self.updated_at = Some(now);
+                Ok(())
+            }
+            State::Paused
+            | State::Running
+            | State::Idle
+            | State::Waiting
+            | State::Delayed
+            | State::Skipped => Err(refusal),
+        }
+    }
+
+    fn end(
+        &mut self,
+        state: State,
+        output: Option<JsonText>,
+        now: Timestamp,
+    ) -> Result<(), BadTransition> {
+        if self.state.is_completed() || !self.state.may_become(state) {
+            return Err(BadTransition {
+                from: self.state,
+                to: state,
+            });
+        }
+        self.state = state;
+        self.output = output;
+        self.target = None;
+        self.updated_at = Some(now);
+        Ok(())
+    }
+}
+
+fn null() -> JsonText {
+    JsonText::from_value(&serde_json::Value::Null)
+}
+
+fn failed(failure: &Failure) -> JsonText {
+    match &failure.detail {
+        Some(detail) => detail.as_result(),
+        None => {
+            JsonText::from_value(&serde_json::Value::from(failure.message.as_str())).as_result()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn execution(is_asynchronous: bool) -> ActionExecution {
+        ActionExecution::start(
+            NewActionExecution {
+                id: ActionExecutionId::generate(),
+                project_id: ProjectId::new("p"),
+                name: ActionName::parse("std.echo").unwrap(),
+                digest: Digest::of(b""),
+                input: JsonText::parse("{}").unwrap(),
+                description: None,
+                params: Params::default(),
+                is_idempotent: false,
+                is_asynchronous,
+                request_id: "req-1".into(),
+                custom_context: None,
+                target: Some(Sealed(vec![1])),
+            },
+            Timestamp::from_unix_ms(0),
+        )
+    }
+
+    #[test]
+    fn a_completed_execution_cannot_be_completed_again() {
+        let mut execution = execution(false);
+        let done = Outcome::Done(JsonText::parse("1").unwrap());
+        execution
+            .complete(&done, Timestamp::from_unix_ms(1))
+            .unwrap();
+        assert_eq!(
+            execution.output.as_ref().unwrap().as_str(),
+            r#"{"result": 1}"#
+        );
+        assert!(
+            execution
+                .complete(&done, Timestamp::from_unix_ms(2))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn credentials_are_erased_at_the_end() {
+        let mut execution = execution(false);
+        execution
+            .complete(&Outcome::Cancelled, Timestamp::from_unix_ms(1))
+            .unwrap();
+        assert_eq!(execution.target, None);
+    }
+
+    #[test]
+    fn only_asynchronous_executions_are_paused() {
+        let now = Timestamp::from_unix_ms(1);
+        assert!(execution(false).update(State::Paused, None, now).is_err());
+        let mut asynchronous = execution(true);
+        asynchronous.update(State::Paused, None, now).unwrap();
+        asynchronous.update(State::Running, None, now).unwrap();
+        asynchronous.update(State::Success, None, now).unwrap();
+        assert_eq!(asynchronous.output.unwrap().as_str(), r#"{"result": null}"#);
+    }
+}

@@ -1,0 +1,41 @@
+//! What things are: pure types and rules, without I/O, clock or `await`.
+
+mod access;
+mod action;
+mod action_execution;
+mod custom_context;
+mod digest;
+mod id;
+mod job;
+mod journal;
+mod json_text;
+mod module;
+mod name;
+mod operation;
+mod outcome;
+mod page;
+mod project;
+mod secret;
+mod state;
+mod target_cloud;
+mod time;
+
+pub use access::AccessRule;
+pub use action::ActionSpec;
+pub use action_execution::{ActionExecution, BadTransition, NewActionExecution, Params};
+pub use custom_context::CustomContext;
+pub use digest::{BadDigest, Digest};
+pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
+pub use job::{Job, Work};
+pub use journal::{Journal, JournalCaps, JournalPage, LogLevel, LogLine, RequestTrace};
+pub use json_text::JsonText;
+pub use module::{Module, ModuleVersion};
+pub use name::{ActionName, BadName, ModuleName};
+pub use operation::{Operation, RequestContext};
+pub use outcome::{Failure, Outcome};
+pub use page::{Order, Page, PageRequest};
+pub use project::{ProjectId, Scope};
+pub use secret::{Sealed, Secret, plain};
+pub use state::State;
+pub use target_cloud::{Credential, TargetCloud};
+pub use time::Timestamp;

@@ -1,0 +1,61 @@
+//! Modules and their versions.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ActionSpec, Digest, ModuleId, ModuleName, ModuleVersionId, ProjectId, Scope, Timestamp,
+};
+
+/// An uploaded component that offers actions. Its versions are immutable; one of them is current.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// Its id.
+    pub id: ModuleId,
+    /// The project it belongs to; none for a system module.
+    pub project_id: Option<ProjectId>,
+    /// Its name, the prefix of its actions' names.
+    pub name: ModuleName,
+    /// Who sees it.
+    pub scope: Scope,
+    /// The number of the current version.
+    pub version: u32,
+    /// The highest number ever given to one of its versions.
+    pub latest_version: u32,
+    /// The current version's component.
+    pub digest: Digest,
+    /// When it was first uploaded.
+    pub created_at: Timestamp,
+    /// When another version became current.
+    pub updated_at: Option<Timestamp>,
+}
+
+impl Module {
+    /// Whether the host ships it: visible to all and not deletable.
+    #[must_use]
+    pub const fn is_system(&self) -> bool {
+        self.project_id.is_none()
+    }
+}
+
+/// One version of a module, kept while something may still refer to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModuleVersion {
+    /// Its id.
+    pub id: ModuleVersionId,
+    /// The module.
+    pub module_id: ModuleId,
+    /// The module's project; none for a system module.
+    pub project_id: Option<ProjectId>,
+    /// Counting up from 1.
+    pub version: u32,
+    /// The component.
+    pub digest: Digest,
+    /// The component's size in bytes.
+    pub size_bytes: u64,
+    /// What it offers.
+    pub actions: Vec<ActionSpec>,
+    /// Who uploaded it.
+    pub uploaded_by: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,80 @@
+//! Runs actions somewhere: the seam between the engine and the sandbox.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::{
+        ActionExecutionId, ActionSpec, CustomContext, Digest, Journal, JsonText, ModuleName,
+        Outcome, ProjectId, RequestContext,
+    },
+    openstack::{RunScope, Session},
+};
+
+/// One run to be made.
+#[derive(Debug)]
+pub struct Call {
+    /// The run; an unsaved one has an id too, for tracing.
+    pub id: ActionExecutionId,
+    /// The component.
+    pub digest: Digest,
+    /// The checked input.
+    pub input: JsonText,
+    /// How often it has been tried, from 1.
+    pub attempt: u32,
+    /// Whose run it is, of which action, with its journal.
+    pub scope: RunScope,
+    /// The caller's private dict.
+    pub custom_context: Option<CustomContext>,
+    /// The cloud it may work on.
+    pub session: Option<Arc<Session>>,
+    /// Ends it after so long.
+    pub timeout: Duration,
+    /// Ends it when somebody cancels.
+    pub cancel: CancellationToken,
+    /// Where an asynchronous action is completed, `{public_url}/v2/action_executions/{id}`.
+    pub callback_url: Option<String>,
+}
+
+/// Why a component was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeInError {
+    /// It is no component of our world, or what it says about itself is wrong. For the uploader.
+    #[error("{0}")]
+    Refused(String),
+    /// It went over a limit of the compilation. For the uploader.
+    #[error("{0}")]
+    TooExpensive(String),
+    /// The host could not do its part. For the log.
+    #[error("the component could not be taken in")]
+    Host(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Runs actions.
+#[async_trait]
+pub trait Executor: Send + Sync {
+    /// Checks and compiles the component in `file`, keeps blob and compiled code under `digest`, and asks it for its
+    /// actions. `module` is the only prefix that their names may have; any when it is none. Idempotent; what it keeps
+    /// of a refused component is nothing.
+    async fn take_in(
+        &self,
+        file: &Path,
+        digest: Digest,
+        module: Option<&ModuleName>,
+    ) -> Result<Vec<ActionSpec>, TakeInError>;
+
+    /// Whether blob and compiled code of `digest` are there and fit this build, so that a run can begin at once;
+    /// compiles again what only the blob is there of.
+    async fn prepare(&self, digest: Digest) -> Result<(), TakeInError>;
+
+    /// The component's bytes.
+    async fn content(&self, digest: Digest) -> std::io::Result<Option<tokio::fs::File>>;
+
+    /// Drops what is kept of `digest`.
+    async fn discard(&self, digest: Digest) -> std::io::Result<()>;
+
+    /// Makes one run, to its end. Never fails in another way than the outcome says.
+    async fn run(&self, call: Call) -> Outcome;
+}

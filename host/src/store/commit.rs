@@ -1,0 +1,100 @@
+//! All the writes of one step: all or nothing.
+
+use uuid::Uuid;
+
+use super::{Entity, Kept, Kind, Record, entity};
+use crate::domain::{HostId, Job, JobId};
+
+/// One write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Puts a record that must not exist (`record.version` 1) or must still be at the version before.
+    Put(Record),
+    /// Deletes a record that must still be at `version`.
+    Delete {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: Uuid,
+        /// The version at which it was read.
+        version: u64,
+    },
+    /// Adds due work.
+    AddJob(Job),
+    /// Ends a job that `owner` must still hold at `attempt`.
+    FinishJob {
+        /// The job.
+        id: JobId,
+        /// The claimer.
+        owner: HostId,
+        /// The claim's attempt.
+        attempt: u32,
+    },
+    /// Takes a job away, whoever holds it; its holder's results will be refused.
+    CancelJob(JobId),
+    /// A value that only one record may have: refused as a conflict on `id` when `key` is held by another record.
+    Claim {
+        /// Of which kind.
+        kind: Kind,
+        /// The unique value.
+        key: String,
+        /// Who has it from now on.
+        id: Uuid,
+    },
+    /// Gives a claimed value back.
+    Release {
+        /// Of which kind.
+        kind: Kind,
+        /// The unique value.
+        key: String,
+    },
+}
+
+/// All the writes of one step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commit {
+    pub(super) writes: Vec<Write>,
+}
+
+impl Commit {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts an entity that does not exist yet.
+    #[must_use]
+    pub fn create<E: Entity>(self, entity: &E) -> Self {
+        self.and(Write::Put(entity::encode(entity, 1)))
+    }
+
+    /// Puts an entity that was read.
+    #[must_use]
+    pub fn update<E: Entity>(self, kept: &Kept<E>) -> Self {
+        self.and(Write::Put(entity::encode(&kept.entity, kept.version + 1)))
+    }
+
+    /// Deletes an entity that was read.
+    #[must_use]
+    pub fn delete<E: Entity>(self, kept: &Kept<E>) -> Self {
+        self.and(Write::Delete {
+            kind: E::KIND,
+            id: kept.entity.id(),
+            version: kept.version,
+        })
+    }
+
+    /// Adds `write`.
+    #[must_use]
+    pub fn and(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+
+    /// The writes, for the backends.
+    #[must_use]
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+}

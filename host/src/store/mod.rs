@@ -1,0 +1,132 @@
+//! Keeps records: the seam between the domain and the disk.
+//!
+//! Acknowledged means durable: a [`commit`](Store::commit) that answered survives a crash.
+
+mod commit;
+mod entity;
+mod query;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+pub use commit::{Commit, Write};
+pub use entity::{Entity, Kept, Kind, Record};
+pub use query::{List, Query};
+
+use crate::domain::{HostId, Job, JobId, Timestamp};
+
+/// Why a store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A record that this build cannot read.
+    #[error("stored {kind} {id} cannot be read")]
+    Corrupt {
+        /// Of which kind.
+        kind: Kind,
+        /// Which.
+        id: Uuid,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// Somebody else was faster; nothing was written.
+    #[error("{kind} {id} changed since it was read")]
+    Conflict {
+        /// Of which kind.
+        kind: Kind,
+        /// Which.
+        id: Uuid,
+    },
+    /// The lease of a job is somebody else's by now; nothing was written.
+    #[error("job {0} is not this host's any more")]
+    LeaseLost(JobId),
+    /// The disk or the database does not answer.
+    #[error("the store cannot be reached")]
+    Unavailable(#[source] BoxError),
+}
+
+/// Any error of a library below.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What keeps records and due work.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The record of `kind` with `id`.
+    async fn find(&self, kind: Kind, id: Uuid) -> Result<Option<Record>, Error>;
+
+    /// At most `query.limit` records in the order of their ids, which is the order of their age.
+    async fn list(&self, query: Query) -> Result<Vec<Record>, Error>;
+
+    /// Writes all of `commit` or nothing, and answers when it is durable.
+    async fn commit(&self, commit: Commit) -> Result<(), Error>;
+
+    /// At most `limit` jobs that are due and not under another host's lease; each counts its attempt up and is leased
+    /// to `owner` until `now + lease`.
+    async fn claim_jobs(
+        &self,
+        owner: HostId,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Job>, Error>;
+
+    /// Moves the leases that `owner` still holds on `jobs` to `now + lease`; answers those it no longer holds.
+    async fn renew(
+        &self,
+        owner: HostId,
+        jobs: &[JobId],
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Vec<JobId>, Error>;
+}
+
+/// The entity `E` with `id`, and the version at which it was read.
+///
+/// # Errors
+/// When the store does not answer or the record cannot be read.
+pub async fn find<E: Entity>(store: &dyn Store, id: Uuid) -> Result<Option<Kept<E>>, Error> {
+    store
+        .find(E::KIND, id)
+        .await?
+        .as_ref()
+        .map(entity::decode)
+        .transpose()
+}
+
+/// The entities that `list` asks for; those that `keep` refuses are passed over and do not count.
+///
+/// # Errors
+/// When the store does not answer or a record cannot be read.
+pub async fn list<E: Entity>(
+    store: &dyn Store,
+    list: List,
+    mut keep: impl FnMut(&E) -> bool + Send,
+) -> Result<Vec<Kept<E>>, Error> {
+    let mut found = Vec::new();
+    let mut after = list.after;
+    loop {
+        let missing = list.limit - found.len();
+        let batch = if list.is_filtered {
+            missing.max(100)
+        } else {
+            missing
+        };
+        let records = store.list(list.query::<E>(after, batch)).await?;
+        let is_last = records.len() < batch;
+        after = records.last().map(|record| record.id);
+        for record in &records {
+            let kept = entity::decode::<E>(record)?;
+            if keep(&kept.entity) {
+                found.push(kept);
+                if found.len() == list.limit {
+                    return Ok(found);
+                }
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
