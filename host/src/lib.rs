@@ -5,6 +5,8 @@
 
 pub mod clock;
 pub mod domain;
+pub mod engine;
 pub mod executor;
 pub mod openstack;
 pub mod store;
+pub mod telemetry;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::ProjectId;
 
 /// The ids that tie one request together across services.
@@ -11,6 +13,19 @@ pub struct RequestContext {
     pub request_id: Arc<str>,
     /// The W3C `traceparent` to send onward.
     pub traceparent: Arc<str>,
+}
+
+impl RequestContext {
+    /// A context that goes on with `request_id` under a trace of its own, for work that outlives its request.
+    #[must_use]
+    pub fn resumed(request_id: &Arc<str>) -> Self {
+        let trace_id = Uuid::now_v7().simple();
+        let (span_id, _) = Uuid::now_v7().as_u64_pair();
+        Self {
+            request_id: Arc::clone(request_id),
+            traceparent: format!("00-{trace_id}-{span_id:016x}-01").into(),
+        }
+    }
 }
 
 /// The caller's facts that an operation needs: they decide what is visible, and nothing else. Never a target cloud's.

@@ -6,10 +6,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{
-        ActionExecutionId, ActionSpec, CustomContext, Digest, Journal, JsonText, ModuleName,
-        Outcome, ProjectId, RequestContext,
-    },
+    domain::{ActionExecutionId, ActionSpec, CustomContext, Digest, JsonText, ModuleName, Outcome},
     openstack::{RunScope, Session},
 };
 

@@ -3,8 +3,10 @@
 //! Acknowledged means durable: a [`commit`](Store::commit) that answered survives a crash.
 
 mod commit;
+mod entities;
 mod entity;
 mod query;
+mod seal;
 
 use std::time::Duration;
 
@@ -12,8 +14,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use commit::{Commit, Write};
+pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
 pub use query::{List, Query};
+pub use seal::{KeyRing, Place, SealError};
 
 use crate::domain::{HostId, Job, JobId, Timestamp};
 

@@ -1,0 +1,130 @@
+//! What is known of action executions: one, a page of them, their journals; and their deletion.
+
+use super::{Engine, Error};
+use crate::{
+    domain::{
+        ActionExecution, ActionExecutionId, CustomContext, JournalPage, Operation, Page,
+        PageRequest, ProjectId,
+    },
+    store::{self, Commit, Kept, KeptJournal, List},
+};
+
+/// Which action executions are asked for.
+pub struct ListActionExecutions {
+    /// Of this project; of all when none.
+    pub project: Option<ProjectId>,
+    /// With this value of an index key: `name` or `state`.
+    pub index: Option<(&'static str, String)>,
+    /// Passes over those it refuses.
+    pub keep: Box<dyn Fn(&ActionExecution) -> bool + Send + Sync>,
+    /// Whether `keep` refuses any.
+    pub is_filtered: bool,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+impl Engine {
+    /// One of the caller's action executions.
+    ///
+    /// # Errors
+    /// When there is none, or it is another project's.
+    pub async fn action_execution(
+        &self,
+        op: &Operation,
+        id: ActionExecutionId,
+    ) -> Result<ActionExecution, Error> {
+        Ok(self.own_action_execution(op, id).await?.entity)
+    }
+
+    /// The custom context that came with `execution`, for its own project.
+    ///
+    /// # Errors
+    /// When the key that sealed it is gone.
+    pub fn custom_context(
+        &self,
+        op: &Operation,
+        execution: &ActionExecution,
+    ) -> Result<Option<CustomContext>, Error> {
+        if op.project_id == execution.project_id {
+            self.open_context(execution)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A page of action executions.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn action_executions(
+        &self,
+        list: ListActionExecutions,
+    ) -> Result<Page<ActionExecution>, Error> {
+        let limit = list.page.limit;
+        let query = List {
+            project: list.project,
+            index: list.index,
+            order: list.page.order,
+            after: list.page.marker,
+            limit,
+            is_filtered: list.is_filtered,
+        };
+        let kept: Vec<Kept<ActionExecution>> = store::list(&*self.store, query, list.keep).await?;
+        Ok(Page {
+            is_full: kept.len() == limit,
+            items: kept.into_iter().map(|kept| kept.entity).collect(),
+        })
+    }
+
+    /// Deletes one that has ended, with its journal.
+    ///
+    /// # Errors
+    /// When there is none, or it has not ended.
+    pub async fn delete_action_execution(
+        &self,
+        op: &Operation,
+        id: ActionExecutionId,
+    ) -> Result<(), Error> {
+        let kept = self.own_action_execution(op, id).await?;
+        if !kept.entity.state().is_completed() {
+            return Err(Error::Forbidden(
+                "Only completed action execution can be deleted.".to_owned(),
+            ));
+        }
+        let mut commit = Commit::new().delete(&kept);
+        if let Some(journal) = store::find::<KeptJournal>(&*self.store, id.uuid()).await? {
+            commit = commit.delete(&journal);
+        }
+        Ok(self.store.commit(commit).await?)
+    }
+
+    /// What the run said and asked so far.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn journal(
+        &self,
+        op: &Operation,
+        id: ActionExecutionId,
+    ) -> Result<JournalPage, Error> {
+        self.own_action_execution(op, id).await?;
+        if let Some(journal) = self.running.journal(id) {
+            return Ok(journal.page());
+        }
+        match store::find::<KeptJournal>(&*self.store, id.uuid()).await? {
+            Some(kept) => self.open_journal(&kept.entity),
+            None => Ok(JournalPage::default()),
+        }
+    }
+
+    pub(super) async fn own_action_execution(
+        &self,
+        op: &Operation,
+        id: ActionExecutionId,
+    ) -> Result<Kept<ActionExecution>, Error> {
+        store::find::<ActionExecution>(&*self.store, id.uuid())
+            .await?
+            .filter(|kept| kept.entity.project_id == op.project_id)
+            .ok_or_else(|| Error::NotFound(format!("ActionExecution not found [id={id}]")))
+    }
+}

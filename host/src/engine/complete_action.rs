@@ -1,0 +1,155 @@
+//! A claimed run is made and its end committed.
+//!
+//! A run that was begun before and whose host was lost is made again only if its action is idempotent.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{Engine, Error, running::Run};
+use crate::{
+    domain::{
+        ActionExecution, ActionExecutionId, ActionSpec, Failure, Job, Journal, Operation, Outcome,
+        RequestContext,
+    },
+    store::{self, Commit, Kept, Write},
+};
+
+impl Engine {
+    /// Makes the run of `job`, which this host holds, and commits its end. `lost` ends it when the lease is lost.
+    pub(super) async fn complete_action(
+        &self,
+        job: &Job,
+        id: ActionExecutionId,
+        lost: CancellationToken,
+    ) -> Result<(), Error> {
+        let Some(kept) = store::find::<ActionExecution>(&*self.store, id.uuid()).await? else {
+            return self.finish_job(job, Commit::new()).await;
+        };
+        if kept.entity.state().is_completed() {
+            return self.finish_job(job, Commit::new()).await;
+        }
+        let (outcome, journal) = if job.attempt > 1 && !kept.entity.is_idempotent {
+            (Outcome::Failed(host_lost()), None)
+        } else {
+            let (outcome, journal) = self
+                .run_claimed(job, &kept.entity, lost.child_token())
+                .await?;
+            (outcome, Some(journal))
+        };
+        if lost.is_cancelled() {
+            return Ok(());
+        }
+        self.commit_outcome(job, kept, &outcome, journal.as_deref())
+            .await
+    }
+
+    async fn run_claimed(
+        &self,
+        job: &Job,
+        execution: &ActionExecution,
+        cancel: CancellationToken,
+    ) -> Result<(Outcome, Arc<Journal>), Error> {
+        let spec = self.spec_of(execution).await?;
+        let request = RequestContext::resumed(&execution.request_id);
+        let scope = self.scope_of(execution.project_id.clone(), spec, request);
+        let journal = Arc::clone(&scope.journal);
+        let run = Run {
+            digest: execution.digest,
+            cancel: cancel.clone(),
+            journal: Arc::clone(&journal),
+        };
+        let _entry = self.running.enter(execution.id, run);
+        let session = match self.open_target(execution)? {
+            Some(target) => match self.session(scope.clone(), target).await {
+                Ok(session) => Some(session),
+                Err(Error::BadInput(reason)) => {
+                    return Ok((Outcome::Failed(Failure::new(reason)), journal));
+                }
+                Err(err) => return Err(err),
+            },
+            None => None,
+        };
+        let context = self.open_context(execution)?;
+        let call = self.call(execution, scope, session, context, job.attempt, cancel);
+        Ok((self.executor.run(call).await, journal))
+    }
+
+    /// Commits what a run ended in. Whoever completed the execution meanwhile wins; then only the journal is kept.
+    async fn commit_outcome(
+        &self,
+        job: &Job,
+        mut kept: Kept<ActionExecution>,
+        outcome: &Outcome,
+        journal: Option<&Journal>,
+    ) -> Result<(), Error> {
+        loop {
+            let mut commit = Commit::new();
+            if !kept.entity.state().is_completed() {
+                kept.entity.complete(outcome, self.clock.now())?;
+                commit = commit.update(&kept);
+            }
+            if let Some(journal) = journal {
+                commit = self.with_journal(commit, &kept.entity, journal)?;
+            }
+            match self.finish_job(job, commit).await {
+                Err(Error::Store(store::Error::Conflict { .. })) => {
+                    let id = kept.entity.id.uuid();
+                    let Some(changed) = store::find::<ActionExecution>(&*self.store, id).await?
+                    else {
+                        return self.finish_job(job, Commit::new()).await;
+                    };
+                    kept = changed;
+                }
+                result => {
+                    let execution = &kept.entity;
+                    info!(
+                        action_execution.id = %execution.id, action.name = %execution.name,
+                        project.id = %execution.project_id, state = %execution.state(),
+                        request.id = %execution.request_id, "ran `{}`", execution.name,
+                    );
+                    return result;
+                }
+            }
+        }
+    }
+
+    async fn finish_job(&self, job: &Job, commit: Commit) -> Result<(), Error> {
+        let finish = Write::FinishJob {
+            id: job.id,
+            owner: self.host_id,
+            attempt: job.attempt,
+        };
+        match self.store.commit(commit.and(finish)).await {
+            // Somebody else has the run by now, and answers for it.
+            Err(store::Error::LeaseLost(_)) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// What the action was when the run began: of the component that it began with, not of the current one.
+    async fn spec_of(&self, execution: &ActionExecution) -> Result<Arc<ActionSpec>, Error> {
+        let op = Operation {
+            project_id: execution.project_id.clone(),
+            user_id: None,
+            request: RequestContext::resumed(&execution.request_id),
+        };
+        if let Ok(action) = self.action(&op, &execution.name)
+            && action.module.digest == execution.digest
+        {
+            return Ok(Arc::clone(&action.spec));
+        }
+        self.stored_spec(execution.digest, &execution.name).await
+    }
+}
+
+fn host_lost() -> Failure {
+    Failure {
+        message: "The host that ran the action stopped before the action ended. It may have had effects; it was not \
+                  run again, because the action is not declared idempotent."
+            .to_owned(),
+        detail: None,
+        retryable: true,
+    }
+}

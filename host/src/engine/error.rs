@@ -1,0 +1,64 @@
+//! Why an operation was not carried out.
+
+use crate::{
+    domain::BadTransition,
+    executor::TakeInError,
+    openstack::ConnectError,
+    store::{self, BoxError},
+};
+
+/// Why an operation was not carried out; every text is for the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing, or it is not the caller's to see.
+    #[error("{0}")]
+    NotFound(String),
+    /// What the caller sent is wrong.
+    #[error("{0}")]
+    BadInput(String),
+    /// The caller may not do that with this object.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It is taken, or has ended.
+    #[error("{0}")]
+    Conflict(String),
+    /// An upload that is no module.
+    #[error("{0}")]
+    Refused(String),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// The host itself failed.
+    #[error("the host failed")]
+    Host(#[source] BoxError),
+}
+
+impl From<BadTransition> for Error {
+    fn from(transition: BadTransition) -> Self {
+        if transition.from.is_completed() {
+            Self::Conflict(format!(
+                "The action execution has already ended [state={}].",
+                transition.from
+            ))
+        } else {
+            Self::BadInput(format!("Error. {transition}."))
+        }
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::BadInput(format!("Invalid target cloud: {error}"))
+    }
+}
+
+impl From<TakeInError> for Error {
+    fn from(error: TakeInError) -> Self {
+        match error {
+            TakeInError::Refused(reason) | TakeInError::TooExpensive(reason) => {
+                Self::Refused(reason)
+            }
+            TakeInError::Host(source) => Self::Host(source),
+        }
+    }
+}

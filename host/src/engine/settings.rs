@@ -1,0 +1,41 @@
+//! How the engine is configured.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// `[engine]`: runs and due work.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Ends a run that names no `timeout` of its own, in seconds.
+    pub timeout_secs: u64,
+    /// The longest `timeout` that a run may name, in seconds.
+    pub max_timeout_secs: u64,
+    /// The most stored runs that this host has under way at once; more wait in the store.
+    pub concurrent_jobs: usize,
+    /// How long a claim on a stored run holds without a sign of life, in seconds.
+    pub lease_secs: u64,
+    /// The most log lines kept of a run.
+    pub log_lines: usize,
+    /// The most bytes of log lines kept of a run, in KiB.
+    pub log_kib: usize,
+    /// The most request traces kept of a run.
+    pub request_traces: usize,
+    /// Where this host is reached from outside, for callbacks and `next` links; the request's own host when none.
+    pub public_url: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout_secs: 60,
+            max_timeout_secs: 3600,
+            concurrent_jobs: 1024,
+            lease_secs: 30,
+            log_lines: 1000,
+            log_kib: 256,
+            request_traces: 1000,
+            public_url: None,
+        }
+    }
+}

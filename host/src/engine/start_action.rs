@@ -1,0 +1,292 @@
+//! An action is to be run: at once, or later by a worker.
+//!
+//! *Later* when the action is asynchronous, or when the result is saved and the answer does not wait for it; *at once*
+//! otherwise (Mistral's rule).
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::{Action, Engine, Error, running::Run};
+use crate::{
+    domain::{
+        ActionExecution, ActionExecutionId, ActionName, CustomContext, Fault, Job, Journal,
+        JournalCaps, JsonText, NewActionExecution, Operation, Params, RequestContext, TargetCloud,
+        Work,
+    },
+    executor::Call,
+    openstack::{RunScope, Session},
+    store::{Commit, Write},
+};
+
+/// A checked wish to run an action.
+#[derive(Debug)]
+pub struct StartAction {
+    /// The action.
+    pub name: ActionName,
+    /// Its input, not yet held against its schema.
+    pub input: Map<String, Value>,
+    /// How it is to be run.
+    pub params: Params,
+    /// A person's words about it.
+    pub description: Option<String>,
+    /// The caller's private dict, without `os.auth`.
+    pub custom_context: Option<CustomContext>,
+    /// The cloud to work on.
+    pub target: Option<TargetCloud>,
+}
+
+/// A run that began, and perhaps ended.
+#[derive(Debug)]
+pub struct StartedAction {
+    /// The run.
+    pub execution: ActionExecution,
+    /// Whether it is kept; of one that is not, nothing remains and the id is not shown.
+    pub is_saved: bool,
+}
+
+impl Engine {
+    /// Runs an action at once or leaves it to a worker.
+    ///
+    /// # Errors
+    /// When the action is unknown, the input does not fit, or the target cloud cannot be used. A run that ends badly
+    /// is no error.
+    pub async fn start_action(
+        self: &Arc<Self>,
+        op: &Operation,
+        start: StartAction,
+    ) -> Result<StartedAction, Error> {
+        let action = self
+            .registry
+            .find(&op.project_id, &start.name)
+            .ok_or_else(|| {
+                Error::BadInput(format!(
+                    "Failed to find action [action_name={}]",
+                    start.name
+                ))
+            })?;
+        let input = check_input(&action, start.input)?;
+        let is_asynchronous = action.spec.asynchronous;
+        if is_asynchronous && start.params.run_sync {
+            return Err(Error::BadInput(
+                "Action does not support synchronous execution.".to_owned(),
+            ));
+        }
+        self.check_timeout(&start.params)?;
+        let id = ActionExecutionId::generate();
+        let scope = self.scope(op, &action);
+        let session = match &start.target {
+            Some(target) => Some(self.session(scope.clone(), target.clone()).await?),
+            None => None,
+        };
+        let is_later = is_asynchronous || (start.params.save_result && !start.params.run_sync);
+        let is_saved = is_later || start.params.save_result;
+        let seal_context = |context: &CustomContext| self.seal_context(id, context);
+        let new = NewActionExecution {
+            id,
+            project_id: op.project_id.clone(),
+            name: start.name,
+            digest: action.module.digest,
+            input,
+            description: start.description,
+            params: start.params,
+            is_idempotent: action.spec.idempotent,
+            is_asynchronous,
+            request_id: Arc::clone(&op.request.request_id),
+            custom_context: if is_saved {
+                start.custom_context.as_ref().map(seal_context)
+            } else {
+                None
+            },
+            target: match &start.target {
+                Some(target) if is_later => Some(self.seal_target(id, target)?),
+                Some(_) | None => None,
+            },
+        };
+        let execution = ActionExecution::start(new, self.clock.now());
+        if is_later {
+            let execution = self.leave_to_worker(execution).await?;
+            return Ok(StartedAction {
+                execution,
+                is_saved,
+            });
+        }
+        let cancel = CancellationToken::new();
+        let call = self.call(&execution, scope, session, start.custom_context, 1, cancel);
+        let execution = if is_saved {
+            // On a task of its own: a client that goes away does not undo what it asked to be saved.
+            let engine = Arc::clone(self);
+            tokio::spawn(async move { engine.run_and_keep(execution, call).await })
+                .await
+                .map_err(|error| Error::Host(error.into()))??
+        } else {
+            let outcome = self.executor.run(call).await;
+            let mut execution = execution;
+            execution.complete(&outcome, self.clock.now())?;
+            execution
+        };
+        Ok(StartedAction {
+            execution,
+            is_saved,
+        })
+    }
+
+    async fn leave_to_worker(&self, execution: ActionExecution) -> Result<ActionExecution, Error> {
+        let job = Job::new(Work::RunAction(execution.id), execution.created_at);
+        self.store
+            .commit(Commit::new().create(&execution).and(Write::AddJob(job)))
+            .await?;
+        self.work_added.notify_one();
+        Ok(execution)
+    }
+
+    /// A saved run whose caller waits: kept once, when it has ended.
+    async fn run_and_keep(
+        &self,
+        mut execution: ActionExecution,
+        call: Call,
+    ) -> Result<ActionExecution, Error> {
+        let journal = Arc::clone(&call.scope.journal);
+        let run = Run {
+            digest: execution.digest,
+            cancel: call.cancel.clone(),
+            journal: Arc::clone(&journal),
+        };
+        let entry = self.running.enter(execution.id, run);
+        let outcome = self.executor.run(call).await;
+        drop(entry);
+        execution.complete(&outcome, self.clock.now())?;
+        let commit = self.with_journal(Commit::new().create(&execution), &execution, &journal)?;
+        self.store.commit(commit).await?;
+        Ok(execution)
+    }
+
+    /// Adds what the run said and asked, if it did.
+    pub(super) fn with_journal(
+        &self,
+        commit: Commit,
+        execution: &ActionExecution,
+        journal: &Journal,
+    ) -> Result<Commit, Error> {
+        let page = journal.page();
+        if page.log.is_empty()
+            && page.requests.is_empty()
+            && page.log_dropped == 0
+            && page.requests_dropped == 0
+        {
+            return Ok(commit);
+        }
+        Ok(commit.create(&self.seal_journal(execution.id, &execution.project_id, &page)?))
+    }
+
+    fn scope(&self, op: &Operation, action: &Action) -> RunScope {
+        self.scope_of(
+            op.project_id.clone(),
+            Arc::clone(&action.spec),
+            op.request.clone(),
+        )
+    }
+
+    pub(super) fn scope_of(
+        &self,
+        project_id: crate::domain::ProjectId,
+        spec: Arc<crate::domain::ActionSpec>,
+        request: RequestContext,
+    ) -> RunScope {
+        let caps = JournalCaps {
+            lines: self.settings.log_lines,
+            bytes: self.settings.log_kib.saturating_mul(1024),
+            requests: self.settings.request_traces,
+        };
+        RunScope {
+            project_id,
+            spec,
+            request,
+            journal: Arc::new(Journal::new(caps)),
+        }
+    }
+
+    /// Access to `target`. An action that may ask a cloud anything connects before it begins, so that a bad target is
+    /// the caller's error and not the run's.
+    pub(super) async fn session(
+        &self,
+        scope: RunScope,
+        target: TargetCloud,
+    ) -> Result<Arc<Session>, Error> {
+        let asks_clouds = !scope.spec.access.is_empty();
+        let session = self.clouds.session(scope, target)?;
+        if asks_clouds {
+            session.connect().await?;
+        }
+        Ok(Arc::new(session))
+    }
+
+    pub(super) fn call(
+        &self,
+        execution: &ActionExecution,
+        scope: RunScope,
+        session: Option<Arc<Session>>,
+        custom_context: Option<CustomContext>,
+        attempt: u32,
+        cancel: CancellationToken,
+    ) -> Call {
+        let timeout = execution.params.timeout_ms.map_or_else(
+            || Duration::from_secs(self.settings.timeout_secs),
+            Duration::from_millis,
+        );
+        let callback_url = self.settings.public_url.as_ref().map(|url| {
+            format!(
+                "{}/v2/action_executions/{}",
+                url.trim_end_matches('/'),
+                execution.id
+            )
+        });
+        Call {
+            id: execution.id,
+            digest: execution.digest,
+            input: execution.input.clone(),
+            attempt,
+            scope,
+            custom_context,
+            session,
+            timeout,
+            cancel,
+            callback_url,
+        }
+    }
+
+    fn check_timeout(&self, params: &Params) -> Result<(), Error> {
+        let max = self.settings.max_timeout_secs;
+        match params.timeout_ms {
+            Some(0) => Err(Error::BadInput(
+                "params.timeout: a timeout is longer than 0 seconds.".to_owned(),
+            )),
+            Some(ms) if ms > max.saturating_mul(1000) => Err(Error::BadInput(format!(
+                "params.timeout: at most {max} seconds, or whatever the operator sets as engine.max_timeout_secs."
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn check_input(action: &Action, input: Map<String, Value>) -> Result<JsonText, Error> {
+    let input = Value::Object(input);
+    action.schema()?.check(&input).map_err(|faults| {
+        let places: Vec<String> = faults.iter().map(describe_fault).collect();
+        Error::BadInput(format!(
+            "Invalid input [name={}]: {}",
+            action.spec.name,
+            places.join("; ")
+        ))
+    })?;
+    Ok(JsonText::from_value(&input))
+}
+
+fn describe_fault(fault: &Fault) -> String {
+    if fault.path.is_empty() {
+        fault.message.clone()
+    } else {
+        format!("{}: {}", fault.path, fault.message)
+    }
+}

@@ -1,0 +1,46 @@
+//! Somebody completes, pauses, resumes or cancels an action execution through the API.
+
+use super::{Engine, Error};
+use crate::{
+    domain::{ActionExecution, ActionExecutionId, JsonText, Operation, State},
+    store::{self, Commit},
+};
+
+/// A wished change.
+#[derive(Debug, Clone)]
+pub struct UpdateAction {
+    /// The state to go to.
+    pub state: State,
+    /// The result, where the state is an end.
+    pub output: Option<JsonText>,
+}
+
+impl Engine {
+    /// Changes the state of an action execution. One that is under way here and ends by it is ended at once; one that
+    /// is under way elsewhere is refused its result.
+    ///
+    /// # Errors
+    /// When there is none, or it may not go there.
+    pub async fn update_action(
+        &self,
+        op: &Operation,
+        id: ActionExecutionId,
+        update: UpdateAction,
+    ) -> Result<ActionExecution, Error> {
+        loop {
+            let mut kept = self.own_action_execution(op, id).await?;
+            kept.entity
+                .update(update.state, update.output.as_ref(), self.clock.now())?;
+            match self.store.commit(Commit::new().update(&kept)).await {
+                Ok(()) => {
+                    if kept.entity.state().is_completed() {
+                        self.running.cancel(id);
+                    }
+                    return Ok(kept.entity);
+                }
+                Err(store::Error::Conflict { .. }) => {}
+                Err(err) => return Err(err.into()),
+            }
+        }
+    }
+}

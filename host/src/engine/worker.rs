@@ -1,0 +1,131 @@
+//! Claims stored runs, makes them, and renews their leases.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::Engine;
+use crate::domain::{Job, JobId, Work};
+
+/// How long a worker waits for news before it looks at the store again: for work of other hosts and work that is due.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The claims that are held, and how the runs under them are ended when one is lost.
+type Held = Arc<Mutex<HashMap<JobId, CancellationToken>>>;
+
+impl Engine {
+    /// Claims and makes stored runs until `stop` is cancelled; then waits `grace` for those under way, and ends the
+    /// rest uncommitted, for their next claim.
+    pub async fn work(self: Arc<Self>, stop: CancellationToken, grace: Duration) {
+        let held = Held::default();
+        let renewals = tokio::spawn(Arc::clone(&self).renew_leases(Arc::clone(&held)));
+        let slots = Arc::new(Semaphore::new(self.settings.concurrent_jobs));
+        let mut runs = JoinSet::new();
+        while !stop.is_cancelled() {
+            while runs.try_join_next().is_some() {}
+            let free = slots.available_permits().min(64);
+            let claimed = if free == 0 {
+                Vec::new()
+            } else {
+                self.claim(free).await
+            };
+            let claimed_all = claimed.len() == free && free > 0;
+            for job in claimed {
+                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                    break;
+                };
+                let engine = Arc::clone(&self);
+                let held = Arc::clone(&held);
+                runs.spawn(async move {
+                    engine.carry_out(job, &held).await;
+                    drop(slot);
+                });
+            }
+            if !claimed_all {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.work_added.notified() => {}
+                    () = self.clock.sleep(POLL) => {}
+                    _ = runs.join_next(), if free == 0 => {}
+                }
+            }
+        }
+        let drained = async { while runs.join_next().await.is_some() {} };
+        let is_drained = tokio::select! {
+            () = drained => true,
+            () = self.clock.sleep(grace) => false,
+        };
+        if !is_drained {
+            for run in held.lock().unwrap_or_else(PoisonError::into_inner).values() {
+                run.cancel();
+            }
+            while runs.join_next().await.is_some() {}
+        }
+        renewals.abort();
+    }
+
+    async fn claim(&self, limit: usize) -> Vec<Job> {
+        let lease = Duration::from_secs(self.settings.lease_secs);
+        self.store
+            .claim_jobs(self.host_id, self.clock.now(), lease, limit)
+            .await
+            .unwrap_or_else(|err| {
+                error!(error = %crate::telemetry::Chain(&err), "cannot claim stored runs");
+                Vec::new()
+            })
+    }
+
+    async fn carry_out(&self, job: Job, held: &Held) {
+        let lost = CancellationToken::new();
+        held.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(job.id, lost.clone());
+        let result = match job.work {
+            Work::RunAction(id) => self.complete_action(&job, id, lost).await,
+        };
+        held.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&job.id);
+        if let Err(err) = result {
+            error!(job.id = %job.id, error = %crate::telemetry::Chain(&err), "a stored run is left for its next claim");
+        }
+    }
+
+    async fn renew_leases(self: Arc<Self>, held: Held) {
+        let lease = Duration::from_secs(self.settings.lease_secs);
+        loop {
+            self.clock.sleep(lease / 3).await;
+            let jobs: Vec<JobId> = held
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .keys()
+                .copied()
+                .collect();
+            if jobs.is_empty() {
+                continue;
+            }
+            match self
+                .store
+                .renew(self.host_id, &jobs, self.clock.now(), lease)
+                .await
+            {
+                Ok(lost) => {
+                    let held = held.lock().unwrap_or_else(PoisonError::into_inner);
+                    for id in lost {
+                        if let Some(run) = held.get(&id) {
+                            warn!(job.id = %id, "lost the lease of a stored run");
+                            run.cancel();
+                        }
+                    }
+                }
+                Err(err) => error!(error = %crate::telemetry::Chain(&err), "cannot renew leases"),
+            }
+        }
+    }
+}
