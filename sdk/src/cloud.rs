@@ -285,6 +285,13 @@ impl Request {
         self.default_content_type("application/json")
     }
 
+    /// Gives it a body of text; without a `content-type` header it is `text/plain`.
+    #[must_use]
+    pub fn text(mut self, body: impl Into<String>) -> Self {
+        self.wit.body = Some(Body::Text(body.into()));
+        self.default_content_type("text/plain; charset=utf-8")
+    }
+
     /// Gives it a body of bytes; without a `content-type` header it is `application/octet-stream`.
     #[must_use]
     pub fn bytes(mut self, body: impl Into<Vec<u8>>) -> Self {

@@ -2,8 +2,8 @@
 
 use std::any::TypeId;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -15,28 +15,35 @@ pub(crate) fn of_input<I: JsonSchema + 'static>() -> Value {
     if is_unit::<I>() {
         return json!({"type": "object", "properties": {}, "additionalProperties": false});
     }
-    let schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<I>();
-    // A bare `true`, where anything fits, is the empty schema.
-    let mut schema = schema.as_object().cloned().unwrap_or_default();
-    schema.remove("title");
-    let type_name = schema.entry("type").or_insert_with(|| "object".into());
-    assert!(
-        type_name == "object",
-        "the input of an action is a struct, a map or (), but the schema of `{}` has type {type_name}",
-        I::schema_name(),
-    );
-    Value::Object(schema)
+    let settings = SchemaSettings::draft2020_12();
+    as_input(
+        &settings.into_generator().into_root_schema_for::<I>(),
+        &I::schema_name(),
+    )
 }
 
 /// The schema of an action's result; none if the result may be anything.
 pub(crate) fn of_output<T: JsonSchema>() -> Option<Value> {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value();
+    as_output(settings.into_generator().into_root_schema_for::<T>())
+}
+
+// Not generic, so that a module holds them once and not once for each of its types.
+
+fn as_input(schema: &Schema, type_name: &str) -> Value {
+    // A bare `true`, where anything fits, is the empty schema.
+    let mut schema = schema.as_object().cloned().unwrap_or_default();
+    schema.remove("title");
+    let kind = schema.entry("type").or_insert_with(|| "object".into());
+    assert!(
+        kind == "object",
+        "the input of an action is a struct, a map or (), but the schema of `{type_name}` has type {kind}",
+    );
+    Value::Object(schema)
+}
+
+fn as_output(schema: Schema) -> Option<Value> {
+    let mut schema = schema.to_value();
     let object = schema.as_object_mut()?;
     object.remove("title");
     let says_something = object.keys().any(|key| key != "$schema");
