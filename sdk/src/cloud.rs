@@ -1,16 +1,16 @@
 //! Requests to the target cloud: one, several at once, page after page, or with a streamed body.
 
 use std::fmt;
-use std::io;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use crate::bindings::zonda::action::cloud::Error as ErrorKind;
-use crate::bindings::zonda::action::cloud::{self as wit, Body, TokenFacts};
-use crate::host::{Host, Reader, Token, Writer};
-use crate::paging::{Items, Pages};
-use crate::{Failure, Response};
+use crate::bindings::zonda::action::cloud::TokenFacts;
+use crate::host::{Host, Token};
+pub use crate::paging::{Items, Pages};
+pub use crate::stream::{Download, Upload};
+use crate::{Failure, Request, Response};
 
 /// The target cloud of a run, with exactly the rights that the action's access rules leave.
 pub struct Cloud {
@@ -169,12 +169,7 @@ impl Cloud {
     pub fn open(&self, request: Request) -> Result<Download, Error> {
         let (request, what) = request.finish()?;
         match self.token.open(&request) {
-            Ok((head, reader)) => Ok(Download {
-                head,
-                reader,
-                what,
-                rest: io::Cursor::default(),
-            }),
+            Ok((head, reader)) => Ok(Download::new(head, reader, what)),
             Err(kind) => Err(Error { kind, what }),
         }
     }
@@ -186,152 +181,8 @@ impl Cloud {
     pub fn upload(&self, request: Request, length: Option<u64>) -> Result<Upload, Error> {
         let (request, what) = request.finish()?;
         match self.token.upload(&request, length) {
-            Ok(writer) => Ok(Upload { writer, what }),
+            Ok(writer) => Ok(Upload::new(writer, what)),
             Err(kind) => Err(Error { kind, what }),
-        }
-    }
-}
-
-/// One request to a service of the target cloud.
-#[derive(Clone, Debug)]
-pub struct Request {
-    wit: wit::Request,
-    fault: Option<String>,
-}
-
-impl Request {
-    /// A request to the service of this type, such as `compute`, for a path below its endpoint, such as `/servers`.
-    pub fn new(
-        service_type: impl Into<String>,
-        method: impl Into<String>,
-        path: impl Into<String>,
-    ) -> Self {
-        let wit = wit::Request {
-            service_type: service_type.into(),
-            region: None,
-            method: method.into(),
-            path: path.into(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: None,
-        };
-        Self { wit, fault: None }
-    }
-
-    /// A GET.
-    pub fn get(service_type: impl Into<String>, path: impl Into<String>) -> Self {
-        Self::new(service_type, "GET", path)
-    }
-
-    /// Adds a parameter to the query; the host encodes it.
-    #[must_use]
-    pub fn query(mut self, name: impl Into<String>, value: impl ToString) -> Self {
-        self.wit.query.push((name.into(), value.to_string()));
-        self
-    }
-
-    /// Adds a parameter to the query if there is a value.
-    #[must_use]
-    pub fn query_if(self, name: impl Into<String>, value: Option<impl ToString>) -> Self {
-        match value {
-            Some(value) => self.query(name, value),
-            None => self,
-        }
-    }
-
-    /// Adds a header.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.wit.headers.push((name.into(), value.into()));
-        self
-    }
-
-    /// Asks for a microversion, such as `2.90` or `latest`, in each form that the service understands.
-    #[must_use]
-    pub fn microversion(self, version: &str) -> Self {
-        let (name, legacy) = match self.wit.service_type.as_str() {
-            "compute" => ("compute", Some("X-OpenStack-Nova-API-Version")),
-            "volume" | "volumev2" | "volumev3" | "block-storage" | "block-store" => {
-                ("volume", None)
-            }
-            "baremetal" | "bare-metal" => ("baremetal", Some("X-OpenStack-Ironic-API-Version")),
-            "share" | "sharev2" | "shared-file-system" => {
-                ("shared-file-system", Some("X-OpenStack-Manila-API-Version"))
-            }
-            other => (other, None),
-        };
-        let value = format!("{name} {version}");
-        let request = match legacy {
-            Some(header) => self.header(header, version),
-            None => self,
-        };
-        request.header("OpenStack-API-Version", value)
-    }
-
-    /// Sends the request to the service's endpoint in this region instead of the target's own.
-    #[must_use]
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.wit.region = Some(region.into());
-        self
-    }
-
-    /// Gives it a JSON body; a value that cannot be written as JSON is an error when the request is sent.
-    #[must_use]
-    pub fn json(mut self, body: &impl Serialize) -> Self {
-        match serde_json::to_string(body) {
-            Ok(text) => self.wit.body = Some(Body::Text(text)),
-            Err(error) => self.fault = Some(format!("body: {error}")),
-        }
-        self.default_content_type("application/json")
-    }
-
-    /// Gives it a body of text; without a `content-type` header it is `text/plain`.
-    #[must_use]
-    pub fn text(mut self, body: impl Into<String>) -> Self {
-        self.wit.body = Some(Body::Text(body.into()));
-        self.default_content_type("text/plain; charset=utf-8")
-    }
-
-    /// Gives it a body of bytes; without a `content-type` header it is `application/octet-stream`.
-    #[must_use]
-    pub fn bytes(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.wit.body = Some(Body::Bytes(body.into()));
-        self.default_content_type("application/octet-stream")
-    }
-
-    fn default_content_type(self, value: &str) -> Self {
-        let given = self
-            .wit
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        if given {
-            self
-        } else {
-            self.header("content-type", value)
-        }
-    }
-
-    pub(crate) fn with_query(mut self, query: Vec<(String, String)>) -> Self {
-        self.wit.query = query;
-        self
-    }
-
-    pub(crate) fn query_pairs(&self) -> &[(String, String)] {
-        &self.wit.query
-    }
-
-    fn finish(self) -> Result<(wit::Request, String), Error> {
-        let what = format!(
-            "{} {} {}",
-            self.wit.method, self.wit.service_type, self.wit.path
-        );
-        match self.fault {
-            None => Ok((self.wit, what)),
-            Some(fault) => Err(Error {
-                kind: ErrorKind::InvalidRequest(fault),
-                what,
-            }),
         }
     }
 }
@@ -386,95 +237,8 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<Error> for io::Error {
+impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         Self::other(error)
-    }
-}
-
-/// An answer whose body is read as it arrives; dropping it gives the rest up.
-pub struct Download {
-    head: wit::Head,
-    reader: Reader,
-    what: String,
-    rest: io::Cursor<Vec<u8>>,
-}
-
-impl Download {
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        self.head.status
-    }
-
-    /// The first header of this name, in whichever case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        crate::response::header(&self.head.headers, name)
-    }
-
-    /// Itself if the status is 2xx.
-    ///
-    /// # Errors
-    /// Otherwise a failure with the request, the status and the service's own message.
-    pub fn ok(mut self) -> Result<Self, Failure> {
-        if (200..300).contains(&self.head.status) {
-            return Ok(self);
-        }
-        let bytes = self.reader.read(64 * 1024).unwrap_or_default();
-        let response = wit::Response {
-            status: self.head.status,
-            headers: self.head.headers,
-            body: Body::Bytes(bytes),
-        };
-        Err(Response::new(self.what, response).failure())
-    }
-}
-
-impl io::Read for Download {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.rest.read(buffer)?;
-        if length > 0 || buffer.is_empty() {
-            return Ok(length);
-        }
-        let max = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
-        match self.reader.read(max) {
-            Ok(chunk) => self.rest = io::Cursor::new(chunk),
-            Err(kind) => return Err(Error::new(kind, self.what.as_str()).into()),
-        }
-        self.rest.read(buffer)
-    }
-}
-
-/// A request whose body is written piece by piece; dropping it before [`finish`](Self::finish) breaks the request off.
-pub struct Upload {
-    writer: Writer,
-    what: String,
-}
-
-impl Upload {
-    /// Ends the body and waits for the answer.
-    ///
-    /// # Errors
-    /// If there is no answer; an answer of any status is none.
-    pub fn finish(self) -> Result<Response, Error> {
-        match self.writer.finish() {
-            Ok(response) => Ok(Response::new(self.what, response)),
-            Err(kind) => Err(Error {
-                kind,
-                what: self.what,
-            }),
-        }
-    }
-}
-
-impl io::Write for Upload {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self.writer.write(buffer) {
-            Ok(()) => Ok(buffer.len()),
-            Err(kind) => Err(Error::new(kind, self.what.as_str()).into()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -5,8 +5,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cloud::{Cloud, Request};
-use crate::{Failure, Result};
+use crate::{Cloud, Failure, Request, Result};
 
 /// The pages of a list, as JSON; each is fetched when it is asked for, and the first failure ends them.
 ///

@@ -296,3 +296,130 @@ fn allows([service_type, method, path]: &[String; 3], request: &Request) -> bool
         && (method == "*" || *method == request.method)
         && matches(&pattern, &asked)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::{Cloud, Failure, Pending};
+
+    fn action<T: crate::Answer>(ask: impl Fn(&Context, Cloud) -> Result<T> + 'static) -> Action {
+        Action::new("a.b", move |ctx, (): ()| ask(ctx, ctx.cloud()?))
+            .access("compute", "GET", "/servers/{id}")
+            .access("object-store", "*", "/backups/**")
+    }
+
+    #[test]
+    fn what_no_access_rule_allows_is_denied_and_the_missing_rule_is_named() {
+        let asked = |service, method, path: &'static str| {
+            let action = action(move |_, cloud| {
+                cloud
+                    .send(crate::Request::new(service, method, path))?
+                    .ok()
+                    .map(drop)
+            });
+            let test = Test::new().answer(service, method, path, 200, ());
+            test.run(&action, json!({}))
+                .map_err(|failure| failure.message)
+        };
+        assert!(asked("compute", "GET", "/servers/1").is_ok());
+        assert!(asked("object-store", "DELETE", "/backups/a/b").is_ok());
+        for (service, method, path) in [
+            ("compute", "GET", "/servers"),
+            ("compute", "GET", "/servers/1/ips"),
+            ("compute", "DELETE", "/servers/1"),
+            ("image", "GET", "/servers/1"),
+        ] {
+            let message = asked(service, method, path).unwrap_err();
+            let rule = format!(".access({service:?}, {method:?}, {path:?})");
+            assert!(message.contains(&rule), "{message}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_streamed_from_one_service_to_another() {
+        let copy = action(|_, cloud| {
+            let mut from = cloud
+                .open(crate::Request::get("compute", "/servers/1"))?
+                .ok()?;
+            let to = crate::Request::new("object-store", "PUT", "/backups/1");
+            let mut to = cloud.upload(to, None)?;
+            let bytes = io::copy(&mut from, &mut to)?;
+            to.finish()?.ok()?;
+            Ok(bytes)
+        });
+        let test = Test::new()
+            .answer("compute", "GET", "/servers/1", 200, "streamed")
+            .answer("object-store", "PUT", "/backups/1", 201, ());
+        assert_eq!(test.run(&copy, json!({})).unwrap(), json!(10));
+        let body = test.requests().pop().unwrap().body;
+        assert_eq!(body, Some(Body::Bytes(b"\"streamed\"".to_vec())));
+    }
+
+    #[test]
+    fn concurrent_answers_keep_the_order_of_the_requests() {
+        let both = action(|_, cloud| {
+            let requests = ["/servers/1", "/forbidden", "/servers/2"];
+            let requests = requests.map(|path| crate::Request::get("compute", path));
+            let answers = cloud.send_all(requests);
+            let good = answers
+                .into_iter()
+                .map(|answer| answer.is_ok_and(|answer| answer.is_ok()));
+            Ok(good.collect::<Vec<bool>>())
+        });
+        let test = Test::new()
+            .answer("compute", "GET", "/servers/1", 200, ())
+            .answer("compute", "GET", "/servers/2", 404, ());
+        assert_eq!(
+            test.run(&both, json!({})).unwrap(),
+            json!([true, false, false])
+        );
+    }
+
+    #[test]
+    fn the_custom_context_that_does_not_fit_is_a_failure_that_names_the_member() {
+        #[derive(serde::Deserialize)]
+        struct Mine {
+            #[serde(rename = "correlation_id")]
+            id: String,
+        }
+        let read = action(|ctx, _| Ok(ctx.custom_context::<Mine>()?.id));
+        let test = Test::new().custom_context(json!({"correlation_id": "c-1"}));
+        assert_eq!(test.run(&read, json!({})).unwrap(), "c-1");
+        let failure = Test::new().run(&read, json!({})).unwrap_err();
+        assert!(
+            failure.message.contains("custom_context")
+                && failure.message.contains("correlation_id")
+        );
+    }
+
+    #[test]
+    fn log_lines_keep_level_message_and_fields() {
+        let log = action(|ctx, _| {
+            ctx.log().field("count", 3).warn("few");
+            Ok(Pending)
+        });
+        let test = Test::new();
+        assert_eq!(
+            test.run_to_outcome(&log, json!({})).unwrap(),
+            Outcome::Pending
+        );
+        assert_eq!(
+            test.log(),
+            [(Level::Warn, "few".into(), json!({"count": 3}))]
+        );
+    }
+
+    #[test]
+    fn a_failure_of_the_cloud_says_whether_another_try_may_help() {
+        let ask = action(|_, cloud| Ok::<_, Failure>(cloud.get("compute", "/servers/1")?.status()));
+        let failure = Test::new().run(&ask, json!({})).unwrap_err();
+        assert!(
+            failure.retryable
+                && failure
+                    .message
+                    .starts_with("GET compute /servers/1: unreachable")
+        );
+    }
+}
