@@ -21,3 +21,13 @@ locked() {
         "$@"
     ) 9>"$STATE/$name.lock"
 }
+
+# packages FOLDER…: the names of the packages in these folders and right below them.
+packages() {
+    local folder manifest
+    for folder in "$@"; do
+        for manifest in "$ROOT/$folder/Cargo.toml" "$ROOT/$folder"/*/Cargo.toml; do
+            [ ! -e "$manifest" ] || sed -n '/^\[package\]/,/^\[/ s/^name *= *"\(.*\)"/\1/p' "$manifest"
+        done
+    done
+}
