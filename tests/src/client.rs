@@ -120,7 +120,7 @@ impl Client {
 
     /// `POST` or `PUT` of a JSON document.
     pub async fn send_json(&self, method: Method, path: &str, body: &Value) -> Result<Answer> {
-        let headers = headers(&[("content-type", "application/json")])?;
+        let headers = headers([("content-type", "application/json")])?;
         self.send(method, path, headers, Some(serde_json::to_vec(body)?))
             .await
     }
@@ -237,12 +237,11 @@ impl Run<'_> {
     }
 
     /// Adds request headers, such as those of a target cloud.
-    pub fn headers<'h>(
+    pub fn headers<N: AsRef<str>, V: AsRef<str>>(
         mut self,
-        more: impl IntoIterator<Item = (&'h str, &'h str)>,
+        more: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self> {
-        let more: Vec<_> = more.into_iter().collect();
-        self.headers.extend(headers(&more)?);
+        self.headers.extend(headers(more)?);
         Ok(self)
     }
 
@@ -287,10 +286,10 @@ impl Run<'_> {
             execution["state"] == "ERROR",
             "the run did not fail: {execution}"
         );
-        Ok(match result_of(&execution)? {
-            Value::String(text) => text,
-            other => other.to_string(),
-        })
+        let result = result_of(&execution)?;
+        Ok(result
+            .as_str()
+            .map_or_else(|| result.to_string(), str::to_owned))
     }
 }
 
@@ -314,13 +313,17 @@ pub fn id_of(record: &Value) -> Result<String> {
         .to_owned())
 }
 
-fn headers(pairs: &[(&str, &str)]) -> Result<HeaderMap> {
-    pairs
-        .iter()
-        .map(|(name, value)| Ok((name.parse::<HeaderName>()?, value.parse::<HeaderValue>()?)))
-        .collect()
+/// A header map of names and values.
+pub fn headers<N: AsRef<str>, V: AsRef<str>>(
+    pairs: impl IntoIterator<Item = (N, V)>,
+) -> Result<HeaderMap> {
+    let parse = |(name, value): (N, V)| {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        Ok((name.parse::<HeaderName>()?, value.parse::<HeaderValue>()?))
+    };
+    pairs.into_iter().map(parse).collect()
 }
 
 fn wasm() -> Result<HeaderMap> {
-    headers(&[("content-type", "application/wasm")])
+    headers([("content-type", "application/wasm")])
 }

@@ -30,7 +30,6 @@ struct Description {
     region: String,
     auth_url: String,
     ca_file: Option<String>,
-    services: BTreeMap<String, String>,
     users: BTreeMap<String, User>,
 }
 
@@ -215,9 +214,17 @@ impl Cloud {
             .await
     }
 
-    /// Whether the cloud has a service of this type.
-    pub fn has(&self, kind: &str) -> bool {
-        self.description.services.contains_key(kind)
+    /// A Heat template that needs no other service.
+    pub fn template() -> Value {
+        json!({ "heat_template_version": "2018-08-31", "resources": { "random": { "type": "OS::Heat::RandomString" } } })
+    }
+
+    /// Makes a stack directly, not through Zonda.
+    pub async fn create_stack(&self, token: &Token, name: &str) -> Result<()> {
+        let body = json!({ "stack_name": name, "template": Self::template() });
+        self.service(token, Method::POST, "orchestration", "/stacks", Some(body))
+            .await?;
+        Ok(())
     }
 
     async fn call(
