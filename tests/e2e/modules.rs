@@ -1,6 +1,6 @@
 //! Modules: uploads good and bad, versions, scopes.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use e2e::client::Client;
 use e2e::cloud::Cloud;
 use e2e::guests;
@@ -139,26 +139,100 @@ async fn a_published_name_is_taken_for_everybody() -> Result<()> {
 async fn a_new_version_becomes_current_and_can_be_rolled_back() -> Result<()> {
     let host = Host::start().await?;
     let client = host.client()?;
-    let (first, mut second) = (guests::guest("probe")?, guests::guest("probe")?);
-    // An empty custom section named `v`: another digest, the same behavior.
-    second.extend([0, 2, 1, b'v']);
+    let (first, second) = (guests::faulty("first")?, guests::faulty("second")?);
 
-    client.push("probe", first.clone()).await?.expect(201)?;
+    client.push("faulty", first.clone()).await?.expect(201)?;
+    assert_eq!(client.run("faulty.mode").result().await?, "first");
     let updated = client
-        .update_module("probe", second.clone())
+        .update_module("faulty", second.clone())
         .await?
         .expect(200)?;
     assert_eq!(updated["version"], 2);
-    assert!(client.get("/v2/modules/probe/content").await?.bytes == second);
-    client.run("probe.context").result().await?;
+    assert!(client.get("/v2/modules/faulty/content").await?.bytes == second);
+    assert_eq!(client.run("faulty.mode").result().await?, "second");
 
-    client.roll_back("probe", 1).await?.expect(200)?;
-    assert!(client.get("/v2/modules/probe/content").await?.bytes == first);
-    client.run("probe.context").result().await?;
-    let fault = client.roll_back("probe", 9).await?;
-    assert!(matches!(fault.status, 400 | 404), "{}", fault.text());
+    client.roll_back("faulty", 1).await?.expect(200)?;
+    assert!(client.get("/v2/modules/faulty/content").await?.bytes == first);
+    assert_eq!(client.run("faulty.mode").result().await?, "first");
+    let refused = client.roll_back("faulty", 9).await?;
+    assert!(matches!(refused.status, 400 | 404), "{}", refused.text());
     client.update_module("nothing", first).await?.fault(404)?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_new_version_changes_nothing() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    client
+        .push("faulty", guests::faulty("first")?)
+        .await?
+        .expect(201)?;
+    client
+        .update_module("faulty", guests::faulty("traps")?)
+        .await?
+        .fault(422)?;
+    client
+        .update_module("faulty", CORE_MODULE.to_vec())
+        .await?
+        .fault(422)?;
+    assert_eq!(
+        client.get("/v2/modules/faulty").await?.expect(200)?["version"],
+        1
+    );
+    assert_eq!(client.run("faulty.mode").result().await?, "first");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_module_that_describes_itself_badly_is_refused_and_leaves_nothing() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    for (mode, expected) in [
+        ("traps", "describe"),
+        ("loops", "describe"),
+        ("allocates", "describe"),
+        ("exits", "describe"),
+        ("empty", "action"),
+        ("duplicate", "faulty.mode"),
+        ("prefix", "other.mode"),
+        ("no-prefix", "mode"),
+        ("long-name", "255"),
+        ("long-text", "describe"),
+        ("many", "describe"),
+        ("not-json", "faulty.mode"),
+        ("not-object", "object"),
+        ("bad-schema", "required"),
+        ("remote-ref", "$ref"),
+        ("bad-output", "output"),
+        ("bad-rule", "servers"),
+        ("bad-method", "GET /"),
+    ] {
+        let answer = client.push("faulty", guests::faulty(mode)?).await?;
+        let fault = answer.fault(422).with_context(|| mode.to_owned())?;
+        assert!(
+            fault.contains(expected),
+            "{mode}: `{fault}` does not say `{expected}`"
+        );
+        is_absent(&client, "faulty").await?;
+    }
+    client
+        .push("faulty", guests::faulty("good")?)
+        .await?
+        .expect(201)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_future_version_of_the_contract_is_refused_by_name() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let fault = client
+        .push("faulty", guests::of_the_future()?)
+        .await?
+        .fault(422)?;
+    assert!(fault.contains("0.9.0") && fault.contains("0.1"), "{fault}");
+    is_absent(&client, "faulty").await
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use e2e::host::{Host, Settings};
 use e2e::{guests, unique};
 use serde_json::{Value, json};
 
-/// A run on the fault server as the service `compute` at `at`.
+/// A run on the fault server as every service, at `at`.
 fn on<'a>(
     client: &'a Client,
     server: &FaultServer,
@@ -15,7 +15,7 @@ fn on<'a>(
     token: &str,
     action: &str,
 ) -> Result<Run<'a>> {
-    let headers = server.target_headers(token, &server.catalog("compute", at));
+    let headers = server.target_headers(token, &server.catalog(at));
     client.run(action).headers(headers)
 }
 
@@ -136,13 +136,15 @@ async fn a_guest_that_searches_everything_does_not_find_the_token() -> Result<()
         &token,
         "probe.search_token",
     )?;
-    // The guest must know what to look for without holding it: it looks for the halves, side by side.
-    let (front, back) = token.split_at(token.len() / 2);
+    // The guest must know what to look for without holding it, so it gets it backward.
+    let reversed: String = token.chars().rev().collect();
+    let echo = json!([{ "service_type": "compute", "path": "" }]);
     let found = run
-        .input(json!({ "front": front, "back": back, "service_type": "compute" }))
+        .input(json!({ "reversed": reversed, "requests": echo }))
         .result()
         .await?;
-    assert_eq!(found["found"], json!([]), "{found}");
+    assert_eq!(found["places"], json!([]), "{found}");
+    assert!(found.to_string().contains("you sent "), "{found}");
     assert!(
         server
             .seen()
@@ -199,14 +201,14 @@ async fn a_request_outside_the_access_rules_is_denied_with_the_rule_that_would_a
         .push("probe", guests::guest("probe")?)
         .await?
         .expect(201)?;
-    let input = json!({ "service_type": "compute", "method": "DELETE", "path": "/servers/1" });
+    let input = json!({ "service_type": "identity", "method": "DELETE", "path": "/v3/projects/1" });
     let run = on(&client, &server, path::ECHO, "t", "probe.narrow")?
         .input(input)
         .saved();
     let execution = run.param("run_sync", true).created().await?;
 
     let denied = execution["output"].to_string();
-    for part in ["compute", "DELETE", "/servers/1"] {
+    for part in ["identity", "DELETE", "/v3/projects/1"] {
         assert!(denied.contains(part), "{denied}");
     }
     assert!(server.seen().is_empty());
@@ -214,7 +216,7 @@ async fn a_request_outside_the_access_rules_is_denied_with_the_rule_that_would_a
         .get(&format!("/v2/action_executions/{}/log", id_of(&execution)?))
         .await?;
     assert!(
-        log.text().contains("DELETE") && log.text().contains("/servers/1"),
+        log.text().contains("DELETE") && log.text().contains("/v3/projects/1"),
         "{}",
         log.text()
     );
@@ -268,16 +270,13 @@ async fn a_redirect_is_checked_against_the_access_rules() -> Result<()> {
         .push("probe", guests::guest("probe")?)
         .await?
         .expect(201)?;
-    // `probe.narrow` may only read /servers, which this server redirects to where it may not go.
-    let run = on(&client, &server, "/redirect-to-echo", "t", "probe.narrow")?;
+    // `probe.narrow` may only read /v3/projects, which this server redirects to where it may not go.
+    let run = on(&client, &server, path::REDIRECT_ALL, "t", "probe.narrow")?;
     let execution = run
-        .input(json!({ "service_type": "compute", "method": "GET", "path": "/servers" }))
+        .input(json!({ "service_type": "identity", "path": "/v3/projects" }))
         .created()
         .await?;
-    assert!(
-        !paths(&server).iter().any(|path| path.starts_with("/echo")),
-        "{execution}"
-    );
+    assert_eq!(paths(&server), ["/redirect-all/v3/projects"], "{execution}");
     Ok(())
 }
 

@@ -266,7 +266,7 @@ async fn three_forms_of_a_catalog_are_understood_and_cost_no_identity_call() -> 
     let host = Host::start().await?;
     let client = host.client()?;
     let server = FaultServer::start().await?;
-    let body = server.catalog("compute", path::ECHO);
+    let body = server.catalog(path::ECHO);
     for catalog in [
         body.clone(),
         json!({ "catalog": body["catalog"] }),
@@ -433,7 +433,7 @@ async fn a_bad_certificate_is_refused_even_under_the_right_ca() -> Result<()> {
         (Certificate::Expired, false),
     ] {
         let server = FaultServer::start_tls(certificate).await?;
-        let headers = server.target_headers(TOKEN.1, &server.catalog("compute", path::ECHO));
+        let headers = server.target_headers(TOKEN.1, &server.catalog(path::ECHO));
         let run = client
             .run("openstack.request")
             .input(json!({ "service_type": "compute" }))
@@ -455,7 +455,7 @@ async fn loopback_is_refused_unless_the_operator_allows_it() -> Result<()> {
         Host::start_with(Settings::new().set("openstack", "allow", toml::Value::Array(Vec::new())))
             .await?;
     let server = FaultServer::start().await?;
-    let headers = server.target_headers(TOKEN.1, &server.catalog("compute", path::ECHO));
+    let headers = server.target_headers(TOKEN.1, &server.catalog(path::ECHO));
     let client = host.client()?;
     let run = client
         .run("openstack.request")

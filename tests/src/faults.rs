@@ -43,6 +43,8 @@ pub mod path {
     pub const STATUS: &str = "/status";
     /// Redirects: `/redirect?to=URL`, with `&status=N` (302).
     pub const REDIRECT: &str = "/redirect";
+    /// Redirects whatever is below it to the same path below [`ECHO`].
+    pub const REDIRECT_ALL: &str = "/redirect-all";
 }
 
 /// A request that reached the server.
@@ -135,9 +137,10 @@ impl FaultServer {
         self.ca_pem.as_deref()
     }
 
-    /// A Keystone token body whose catalog names this server, at `path`, for a service type in `RegionF`.
-    pub fn catalog(&self, service_type: &str, path: &str) -> Value {
-        catalog(&[(service_type, &self.url(path))])
+    /// A Keystone token body whose catalog names this server, at `path`, for `compute` and `identity` in `RegionF`.
+    pub fn catalog(&self, path: &str) -> Value {
+        let url = self.url(path);
+        catalog(&[("compute", &url), ("identity", &url)])
     }
 
     /// The headers that make this server the target cloud's only service.
@@ -207,6 +210,15 @@ fn router(seen: Record) -> Router {
         )
         .route("/status/{code}", any(status))
         .route(path::REDIRECT, any(redirect))
+        .route(
+            "/redirect-all/{*rest}",
+            any(|Path(rest): Path<String>| async move {
+                (
+                    StatusCode::FOUND,
+                    [(header::LOCATION, format!("{}/{rest}", path::ECHO))],
+                )
+            }),
+        )
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here") })
         .layer(axum::middleware::from_fn_with_state(seen, record))
 }
