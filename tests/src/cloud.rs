@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::unique;
+use crate::{unique, wait};
 
 /// A user that every cloud has.
 #[derive(Clone, Debug, Deserialize)]
@@ -338,6 +338,15 @@ impl Tenant {
             "Keystone does not revoke: {}",
             response.status()
         );
+        // The first request after it may still meet Keystone's cache.
+        wait::until("Keystone refuses the token", || async {
+            Ok(self
+                .cloud
+                .identity(token, Method::GET, "/auth/catalog", None)
+                .await
+                .err())
+        })
+        .await?;
         Ok(())
     }
 
@@ -423,4 +432,31 @@ fn by_password(username: &str, password: &str) -> Value {
     let mut user = in_default_domain(username);
     user["password"] = json!(password);
     json!({ "methods": ["password"], "password": { "user": user } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_cloud_gives_a_test_its_own_user_token_credential_and_stack() -> Result<()> {
+        for cloud in [Cloud::a()?, Cloud::b()?] {
+            let tenant = cloud.tenant().await?;
+            let token = tenant.token().await?;
+            cloud.create_stack(&token, &unique("stack")).await?;
+            let listed = cloud
+                .service(&token, Method::GET, "orchestration", "/stacks", None)
+                .await?;
+            assert_eq!(listed["stacks"].as_array().map(Vec::len), Some(1));
+
+            tenant.application_credential().await?;
+            assert!(tenant.unscoped_token().await?.endpoint("image").is_err());
+            tenant.revoke(&token).await?;
+            let refused = cloud
+                .identity(&token, Method::GET, "/auth/catalog", None)
+                .await;
+            assert!(refused.is_err());
+        }
+        Ok(())
+    }
 }
