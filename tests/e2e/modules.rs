@@ -294,7 +294,7 @@ async fn the_wrong_type_and_the_wrong_name_are_refused() -> Result<()> {
 
 #[tokio::test]
 async fn an_upload_over_the_limit_is_refused() -> Result<()> {
-    let host = Host::start_with(Settings::new().set("limits", "module_bytes", 4096)).await?;
+    let host = Host::start_with(Settings::new().set("listen", "max_module_bytes", 4096)).await?;
     let client = host.client()?;
     let fault = client
         .push("probe", guests::guest("probe")?)
