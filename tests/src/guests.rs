@@ -1,0 +1,63 @@
+//! The components that `scripts/build-actions` has built.
+
+use anyhow::{Context, Result, ensure};
+
+/// One of the modules that Zonda ships.
+pub fn action(name: &str) -> Result<Vec<u8>> {
+    read("actions", name)
+}
+
+/// A guest made for these tests.
+pub fn guest(name: &str) -> Result<Vec<u8>> {
+    read("guests", name)
+}
+
+/// The guest `faulty` with another mode than `good`; an unknown one is harmless and answered by `faulty.mode`.
+pub fn faulty(mode: &str) -> Result<Vec<u8>> {
+    let patch = format!("faulty-mode:{mode:-<16}");
+    replace(
+        guest("faulty")?,
+        b"faulty-mode:good------------",
+        patch.as_bytes(),
+    )
+}
+
+/// A guest made for a version of the WIT package that does not exist yet.
+pub fn of_the_future() -> Result<Vec<u8>> {
+    replace(guest("faulty")?, b"@0.1.0", b"@0.9.0")
+}
+
+/// Replaces every occurrence of a text by one of the same length.
+fn replace(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Result<Vec<u8>> {
+    ensure!(from.len() == to.len(), "the texts differ in length");
+    let places: Vec<_> = bytes
+        .windows(from.len())
+        .enumerate()
+        .filter(|(_, w)| *w == from)
+        .map(|(at, _)| at)
+        .collect();
+    ensure!(
+        !places.is_empty(),
+        "the guest does not hold {}",
+        String::from_utf8_lossy(from)
+    );
+    for at in places {
+        if let Some(place) = bytes.get_mut(at..at + to.len()) {
+            place.copy_from_slice(to);
+        }
+    }
+    Ok(bytes)
+}
+
+/// An example of the SDK.
+pub fn example(name: &str) -> Result<Vec<u8>> {
+    read("examples", name)
+}
+
+fn read(folder: &str, name: &str) -> Result<Vec<u8>> {
+    let path = crate::target_folder()
+        .join(folder)
+        .join(format!("{name}.wasm"));
+    std::fs::read(&path)
+        .with_context(|| format!("{} is missing: run scripts/build-actions", path.display()))
+}

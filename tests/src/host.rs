@@ -1,0 +1,272 @@
+//! A running `zonda` of a test's own: on a free port, with its own data folder and configuration.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::client::Client;
+use crate::cloud::Cloud;
+use crate::wait;
+
+/// The configuration of a host, section by section.
+#[derive(Clone, Debug)]
+pub struct Settings(toml::Table);
+
+impl Settings {
+    /// No authentication, loopback allowed, and the most talkative logs, since tests search them for secrets.
+    pub fn new() -> Self {
+        Self(toml::Table::new())
+            .set("listen", "address", "127.0.0.1:0")
+            .set("auth", "type", "none")
+            .set("openstack", "allow", vec!["127.0.0.0/8"])
+            .set("log", "level", "trace")
+            .set("log", "format", "json")
+    }
+
+    /// Sets `key` in `[section]`; sections nest by dots.
+    pub fn set(mut self, section: &str, key: &str, value: impl Into<toml::Value>) -> Self {
+        let mut table = &mut self.0;
+        for part in section.split('.') {
+            let inner = table
+                .entry(part)
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let toml::Value::Table(inner) = inner else {
+                return self;
+            };
+            table = inner;
+        }
+        table.insert(key.into(), value.into());
+        self
+    }
+
+    /// Callers are whom this cloud's Keystone says they are.
+    pub fn keystone(self, cloud: &Cloud) -> Self {
+        let admin = cloud.admin();
+        let section = "auth.keystone";
+        let settings = self
+            .set("auth", "type", "keystone")
+            .set(section, "auth_url", cloud.auth_url())
+            .set(section, "username", admin.username.as_str())
+            .set(section, "password", admin.password.as_str())
+            .set(section, "project_name", admin.project_name.as_str())
+            .set(section, "user_domain_name", "Default")
+            .set(section, "project_domain_name", "Default");
+        match cloud.ca_file() {
+            Some(path) => settings.set(section, "ca_file", path),
+            None => settings,
+        }
+    }
+
+    /// The operator trusts this cloud's CA for every target.
+    pub fn trust(self, cloud: &Cloud) -> Self {
+        match cloud.ca_file() {
+            Some(path) => self.set("openstack", "ca_files", vec![path]),
+            None => self,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A host process and its folder; both end with this value.
+#[derive(Debug)]
+pub struct Host {
+    folder: TempDir,
+    process: Child,
+    url: String,
+    starts: u32,
+}
+
+impl Host {
+    /// Starts a host with [`Settings::new`].
+    pub async fn start() -> Result<Self> {
+        Self::start_with(Settings::new()).await
+    }
+
+    /// Starts a host and waits until it is ready.
+    pub async fn start_with(settings: Settings) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        let settings = settings.set("store", "path", data.to_string_lossy().as_ref());
+        std::fs::write(
+            folder.path().join("zonda.toml"),
+            toml::to_string(&settings.0)?,
+        )?;
+        let process = spawn(folder.path(), 1)?;
+        let mut host = Self {
+            folder,
+            process,
+            url: String::new(),
+            starts: 1,
+        };
+        host.wait_until_ready().await?;
+        Ok(host)
+    }
+
+    /// A client without a token.
+    pub fn client(&self) -> Result<Client> {
+        Client::new(&self.url)
+    }
+
+    /// Where the host listens, such as `http://127.0.0.1:41234`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Ends the host as a power cut would.
+    pub async fn kill(&mut self) -> Result<()> {
+        Ok(self.process.kill().await?)
+    }
+
+    /// Asks the host to end (SIGTERM) and waits until it has; its exit must be a success.
+    pub async fn stop(&mut self) -> Result<()> {
+        let id = self.process.id().context("the host has ended already")?;
+        let pid = Pid::from_raw(i32::try_from(id)?).context("a process id is never 0")?;
+        kill_process(pid, Signal::TERM)?;
+        let status = tokio::time::timeout(wait::PATIENCE, self.process.wait())
+            .await
+            .context("the host does not end on SIGTERM")??;
+        if !status.success() {
+            bail!("the host ended with {status}:\n{}", self.log());
+        }
+        Ok(())
+    }
+
+    /// Starts the host again on the same folder, after [`Self::kill`] or [`Self::stop`].
+    pub async fn restart(&mut self) -> Result<()> {
+        if self.process.try_wait()?.is_none() {
+            self.kill().await?;
+        }
+        self.starts += 1;
+        self.process = spawn(self.folder.path(), self.starts)?;
+        self.wait_until_ready().await
+    }
+
+    /// All that the host has logged since its first start.
+    pub fn log(&self) -> String {
+        (1..=self.starts)
+            .filter_map(|start| std::fs::read(log_path(self.folder.path(), start)).ok())
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .collect()
+    }
+
+    /// The files that hold `needle`: logs, the store, everything but the configuration.
+    pub fn files_with(&self, needle: &str) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.path().to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                let path = entry.path();
+                if entry.file_type()?.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("zonda.toml")
+                    && contains(&std::fs::read(&path)?, needle.as_bytes())
+                {
+                    found.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<()> {
+        let log = log_path(self.folder.path(), self.starts);
+        self.url = wait::until("the host says where it listens", || {
+            let ended = self.process.try_wait();
+            let text = std::fs::read_to_string(&log);
+            async move {
+                let text = text?;
+                let url = address_in(&text);
+                if let (None, Some(status)) = (&url, ended?) {
+                    bail!("the host ended with {status}:\n{text}");
+                }
+                Ok(url)
+            }
+        })
+        .await?;
+        let client = self.client()?;
+        wait::until("the host is ready", || async {
+            Ok(client
+                .get("/readyz")
+                .await
+                .ok()
+                .filter(|answer| answer.status == 200))
+        })
+        .await
+        .with_context(|| self.log())?;
+        Ok(())
+    }
+}
+
+/// The address in the log line `listening on http://127.0.0.1:PORT`.
+fn address_in(log: &str) -> Option<String> {
+    let (_, rest) = log.split_once("listening on http://")?;
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))?;
+    Some(format!("http://{}", rest.get(..end)?))
+}
+
+fn log_path(folder: &Path, start: u32) -> PathBuf {
+    folder.join(format!("log-{start}"))
+}
+
+fn spawn(folder: &Path, start: u32) -> Result<Child> {
+    let binary = std::env::var_os("ZONDA_BIN")
+        .map_or_else(|| crate::target_folder().join("debug/zonda"), PathBuf::from);
+    Command::new(&binary)
+        .arg("serve")
+        .arg("--config")
+        .arg(folder.join("zonda.toml"))
+        .current_dir(folder)
+        .env("HOME", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(log_path(folder, start))?)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| {
+            format!(
+                "{} does not start: run scripts/test, or set ZONDA_BIN",
+                binary.display()
+            )
+        })
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_either_log_format() {
+        let json = r#"{"fields":{"message":"listening on http://127.0.0.1:4711","listen.address":"127.0.0.1:4711"}}"#;
+        let human = "INFO listening on http://127.0.0.1:4711 listen.address=127.0.0.1:4711\n";
+        for line in [json, human] {
+            assert_eq!(address_in(line).as_deref(), Some("http://127.0.0.1:4711"));
+        }
+    }
+
+    #[test]
+    fn a_half_written_address_is_not_taken() {
+        assert_eq!(address_in("listening on http://127.0.0.1:47"), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! The real `mistral` command of python-mistralclient.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::cloud::Tenant;
+use crate::host::Host;
+
+/// The command with its environment.
+#[derive(Clone, Debug)]
+pub struct Mistral {
+    environment: Vec<(String, String)>,
+}
+
+impl Mistral {
+    /// For a host without authentication.
+    pub fn new(host: &Host) -> Self {
+        Self {
+            environment: vec![("OS_MISTRAL_URL".into(), format!("{}/v2", host.url()))],
+        }
+    }
+
+    /// The caller signs in as this user.
+    #[must_use]
+    pub fn caller(self, tenant: &Tenant) -> Self {
+        self.cloud("OS_", tenant)
+            .set("OS_PROJECT_NAME", &tenant.project_name)
+    }
+
+    /// Actions work on this user's cloud.
+    #[must_use]
+    pub fn target(self, tenant: &Tenant) -> Self {
+        self.cloud("OS_TARGET_", tenant)
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    fn cloud(self, prefix: &str, tenant: &Tenant) -> Self {
+        let mistral = self
+            .set(&format!("{prefix}AUTH_URL"), tenant.cloud.auth_url())
+            .set(&format!("{prefix}USERNAME"), &tenant.user_name)
+            .set(&format!("{prefix}PASSWORD"), &tenant.password)
+            .set(&format!("{prefix}TENANT_NAME"), &tenant.project_name)
+            .set(&format!("{prefix}REGION_NAME"), tenant.cloud.region())
+            .set(&format!("{prefix}USER_DOMAIN_NAME"), "Default")
+            .set(&format!("{prefix}PROJECT_DOMAIN_NAME"), "Default");
+        match tenant.cloud.ca_file() {
+            Some(path) => mistral.set(&format!("{prefix}CACERT"), path),
+            None => mistral,
+        }
+    }
+
+    /// Runs the command and answers with what it printed; an error holds what it complained of.
+    pub async fn run(&self, arguments: &[&str]) -> Result<String> {
+        let folder = std::env::var_os("ZONDA_CLIENTS").map_or_else(
+            || crate::state_folder().join("venvs/clients/bin"),
+            PathBuf::from,
+        );
+        let output = Command::new(folder.join("mistral"))
+            .args(arguments)
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"))
+            .env("PYTHONWARNINGS", "ignore")
+            .envs(self.environment.iter().cloned())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("the mistral command does not start: run scripts/setup clients")?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "mistral {} failed: {stderr}",
+            arguments.join(" ")
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs a command that can print JSON, with `-f json`.
+    pub async fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["-f", "json"]);
+        let text = self.run(&arguments).await?;
+        serde_json::from_str(&text).with_context(|| format!("mistral printed no JSON: {text}"))
+    }
+}
