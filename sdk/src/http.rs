@@ -1,5 +1,7 @@
 //! Requests outside the cloud, to hosts that the operator allows.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::Response;
@@ -68,8 +70,16 @@ impl Request {
             url: url.into(),
             headers: Vec::new(),
             body: None,
+            timeout_ms: None,
         };
         Self { wit, fault: None }
+    }
+
+    /// Waits for the whole answer no longer than this; the host's own limit holds too.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.wit.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+        self
     }
 
     /// Adds a header.

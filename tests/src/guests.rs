@@ -1,10 +1,17 @@
 //! The components that `scripts/build-actions` has built.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 
 /// One of the modules that Zonda ships.
 pub fn action(name: &str) -> Result<Vec<u8>> {
     read("actions", name)
+}
+
+/// The file of one of the modules that Zonda ships.
+pub fn action_file(name: &str) -> PathBuf {
+    file("actions", name)
 }
 
 /// A guest made for these tests.
@@ -55,9 +62,13 @@ pub fn example(name: &str) -> Result<Vec<u8>> {
 }
 
 fn read(folder: &str, name: &str) -> Result<Vec<u8>> {
-    let path = crate::target_folder()
-        .join(folder)
-        .join(format!("{name}.wasm"));
+    let path = file(folder, name);
     std::fs::read(&path)
         .with_context(|| format!("{} is missing: run scripts/build-actions", path.display()))
+}
+
+fn file(folder: &str, name: &str) -> PathBuf {
+    crate::target_folder()
+        .join(folder)
+        .join(format!("{name}.wasm"))
 }

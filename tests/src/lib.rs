@@ -12,6 +12,7 @@ pub mod cloud;
 pub mod faults;
 pub mod guests;
 pub mod host;
+pub mod load;
 pub mod mistral;
 pub mod wait;
 

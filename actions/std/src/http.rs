@@ -1,7 +1,7 @@
 //! `std.http`: one HTTP request, with the inputs and the result of Mistral's action of that name.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -81,6 +81,10 @@ pub(crate) fn run(ctx: &Context, input: Input) -> Result<Report> {
     let mut headers = headers_of(&input);
     let mut body = body_of(&input);
     let mut history = Vec::new();
+    let timeout = input.timeout.map(Duration::try_from_secs_f64);
+    let timeout = timeout
+        .transpose()
+        .map_err(|_| "timeout: a number of seconds from 0")?;
     let began = Instant::now();
     let response = loop {
         let mut request = Request::new(method.as_str(), url.as_str());
@@ -89,6 +93,9 @@ pub(crate) fn run(ctx: &Context, input: Input) -> Result<Report> {
         }
         if let Some(body) = &body {
             request = request.text(body);
+        }
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout.saturating_sub(began.elapsed()));
         }
         let response = ctx.http().send(request)?;
         let follow = input.allow_redirects == Some(true);
@@ -120,9 +127,6 @@ pub(crate) fn run(ctx: &Context, input: Input) -> Result<Report> {
         history.push(std::mem::replace(&mut url, next));
     };
     let elapsed = began.elapsed().as_secs_f64();
-    if let Some(timeout) = input.timeout.filter(|timeout| elapsed > *timeout) {
-        return Err(Failure::new(format!("no answer within {timeout} seconds")).retryable());
-    }
     let report = report(&response, url, history, elapsed);
     if (200..307).contains(&report.status) {
         return Ok(report);

@@ -1,0 +1,264 @@
+//! Measures a release build of `zonda` beside a bare floor, in one run on one machine: what counts are the ratios.
+//!
+//! Started by `scripts/bench`, which builds what is measured. The names of the figures stay what they are.
+
+#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use e2e::faults::FaultServer;
+use e2e::host::{Host, Settings};
+use e2e::load::{Figures, Load};
+use e2e::{guests, wait};
+use serde_json::json;
+
+/// How long each load lasts.
+const TIME: Duration = Duration::from_secs(3);
+
+/// How often the loads are gone through; a figure is the median.
+const ROUNDS: usize = 3;
+
+const CLIENTS: [usize; 3] = [1, 8, 64];
+
+/// Figures by their names.
+type Measured = BTreeMap<String, f64>;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let as_json = std::env::args().any(|argument| argument == "--json");
+    let mut measured = Measured::new();
+    store_rates(&mut measured)?;
+    start_and_idle(&mut measured).await?;
+    loads(&mut measured).await?;
+    waiting(&mut measured).await?;
+    ratios(&mut measured)?;
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&measured)?);
+    } else {
+        for (name, value) in &measured {
+            println!("{name:<32} {value:>12.3}");
+        }
+    }
+    Ok(())
+}
+
+/// The level that an operator would run it at, and room for every waiting run.
+fn settings() -> Settings {
+    Settings::new()
+        .set("log", "level", "info")
+        .set("runtime", "concurrent_runs", 1100)
+        .set("runtime", "concurrent_runs_per_project", 1100)
+}
+
+/// What the store alone commits, with durable group commits.
+fn store_rates(measured: &mut Measured) -> Result<()> {
+    let output = Command::new(example("store_rate")?)
+        .stderr(Stdio::inherit())
+        .output()?;
+    let rates: BTreeMap<String, f64> =
+        serde_json::from_slice(&output.stdout).context("store_rate prints JSON")?;
+    for (clients, rate) in rates {
+        measured.insert(format!("store.{clients}.writes_per_s"), rate);
+    }
+    Ok(())
+}
+
+/// A start with compiled code cached, and what an idle host holds before any load.
+async fn start_and_idle(measured: &mut Measured) -> Result<()> {
+    let mut host = Host::start_with(settings()).await?;
+    host.stop().await?;
+    let start = Instant::now();
+    host.restart().await?;
+    host.client()?.run("std.noop").send().await?.expect(201)?;
+    measured.insert(
+        "start.first_answer_ms".into(),
+        start.elapsed().as_secs_f64() * 1e3,
+    );
+    host.stop().await?;
+    host.restart().await?;
+    measured.insert("idle.rss_mib".into(), resident_kib(&host)? / 1024.0);
+    Ok(())
+}
+
+/// `std.noop` through the bare floor, unsaved, and saved before it is answered.
+async fn loads(measured: &mut Measured) -> Result<()> {
+    let floor = Floor::start()?;
+    let host = Host::start_with(settings()).await?;
+    let address = address_of(host.url())?;
+    let path = "/v2/action_executions";
+    let saved = r#"{"name": "std.noop", "params": {"save_result": true, "run_sync": true}}"#;
+    let loads = [
+        ("floor", Load::post(floor.address, "/noop", "{}", "")),
+        (
+            "unsaved",
+            Load::post(address, path, r#"{"name": "std.noop"}"#, "SUCCESS"),
+        ),
+        ("saved", Load::post(address, path, saved, "SUCCESS")),
+    ];
+    for (_, load) in &loads {
+        load.run(8, Duration::from_millis(500)).await?;
+    }
+    for clients in CLIENTS {
+        let mut rounds: Vec<Vec<Figures>> = vec![Vec::new(); loads.len()];
+        // In turns, so that a machine that changes its speed changes it for all.
+        for _ in 0..ROUNDS {
+            for ((_, load), figures) in loads.iter().zip(&mut rounds) {
+                figures.push(load.run(clients, TIME).await?);
+            }
+        }
+        for ((name, _), figures) in loads.iter().zip(&rounds) {
+            let mut put = |figure: &str, of: fn(&Figures) -> f64| {
+                measured.insert(
+                    format!("{name}.c{clients}.{figure}"),
+                    median(figures.iter().map(of).collect()),
+                );
+            };
+            put("rps", |figures| figures.rps);
+            put("p50_ms", |figures| figures.p50_ms);
+            put("p99_ms", |figures| figures.p99_ms);
+        }
+    }
+    Ok(())
+}
+
+/// What runs that wait on a slow cloud hold: each with a caller's connection and one to the cloud.
+async fn waiting(measured: &mut Measured) -> Result<()> {
+    let host = Host::start_with(settings()).await?;
+    let cloud = FaultServer::start().await?;
+    let body = json!({
+        "name": "openstack.request",
+        "input": {"service_type": "compute", "method": "GET", "path": "/hang"},
+        "custom_context": {"os.auth": {
+            "auth_url": cloud.url("/v3"), "auth_token": "t0ken", "service_catalog": cloud.catalog(""),
+        }},
+    });
+    let idle = resident_kib(&host)?;
+    let mut runs = Vec::new();
+    let mut each = 0.0;
+    for count in [100, 1000] {
+        while runs.len() < count {
+            let (client, body) = (host.client()?, body.clone());
+            runs.push(tokio::spawn(async move {
+                client
+                    .send_json(reqwest::Method::POST, "/v2/action_executions", &body)
+                    .await
+            }));
+        }
+        wait::until("every run waits on the cloud", async || {
+            Ok((cloud.seen().len() >= count).then_some(()))
+        })
+        .await?;
+        let resident = resident_kib(&host)?;
+        measured.insert(format!("waiting.{count}.rss_mib"), resident / 1024.0);
+        each = (resident - idle) / count as f64;
+    }
+    measured.insert("waiting.kib_each".into(), each);
+    for run in runs {
+        run.abort();
+    }
+    Ok(())
+}
+
+fn ratios(measured: &mut Measured) -> Result<()> {
+    let figure = |name: &str| {
+        measured
+            .get(name)
+            .copied()
+            .with_context(|| format!("{name} was not measured"))
+    };
+    let ratios = [
+        (
+            "ratio.unsaved_to_floor.c8.rps",
+            figure("unsaved.c8.rps")? / figure("floor.c8.rps")?,
+        ),
+        (
+            "ratio.unsaved_to_floor.c64.rps",
+            figure("unsaved.c64.rps")? / figure("floor.c64.rps")?,
+        ),
+        (
+            "ratio.unsaved_to_floor.c1.p50",
+            figure("unsaved.c1.p50_ms")? / figure("floor.c1.p50_ms")?,
+        ),
+        (
+            "ratio.saved_to_store.c1.rps",
+            figure("saved.c1.rps")? / figure("store.c1.writes_per_s")?,
+        ),
+        (
+            "ratio.saved_to_store.c8.rps",
+            figure("saved.c8.rps")? / figure("store.c8.writes_per_s")?,
+        ),
+        (
+            "ratio.saved_to_store.c64.rps",
+            figure("saved.c64.rps")? / figure("store.c64.writes_per_s")?,
+        ),
+    ];
+    measured.extend(ratios.map(|(name, ratio)| (name.to_owned(), ratio)));
+    Ok(())
+}
+
+/// The bare floor: axum, an `InstancePre`, a call.
+struct Floor {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Floor {
+    fn start() -> Result<Self> {
+        let module = guests::action_file("std");
+        let mut process = Command::new(example("floor")?)
+            .arg(module)
+            .arg("0")
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("stdout is piped")?).read_line(&mut line)?;
+        let port: u16 = line
+            .trim()
+            .parse()
+            .with_context(|| format!("the floor prints its port, not {line:?}"))?;
+        Ok(Self {
+            process,
+            address: ([127, 0, 0, 1], port).into(),
+        })
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// An example program of the host, beside the binary that is measured.
+fn example(name: &str) -> Result<std::path::PathBuf> {
+    let host = std::env::var_os("ZONDA_BIN").context("scripts/bench sets ZONDA_BIN")?;
+    let folder = std::path::Path::new(&host)
+        .parent()
+        .context("ZONDA_BIN is a file in a folder")?;
+    Ok(folder.join("examples").join(name))
+}
+
+fn address_of(url: &str) -> Result<SocketAddr> {
+    Ok(url.trim_start_matches("http://").parse()?)
+}
+
+fn resident_kib(host: &Host) -> Result<f64> {
+    let pid = host.pid().context("the host has ended")?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("a process has VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
