@@ -19,7 +19,7 @@ pub enum Write {
         /// The version at which it was read.
         version: u64,
     },
-    /// Adds due work.
+    /// Adds due work, in the place of a job with its id, whose holder's results will be refused.
     AddJob(Job),
     /// Ends a job that `owner` must still hold at `attempt`.
     FinishJob {

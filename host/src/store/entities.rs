@@ -1,10 +1,21 @@
-//! The kinds that are kept.
+//! The kinds of things that are kept, and by what lists find them.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Entity, Kind};
 use crate::domain::{ActionExecution, ActionExecutionId, Module, ModuleVersion, ProjectId, Sealed};
+
+/// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptJournal {
+    /// The run, whose id is this record's too.
+    pub id: ActionExecutionId,
+    /// The caller's project.
+    pub project_id: ProjectId,
+    /// The page as JSON under the key ring's seal.
+    pub sealed: Sealed,
+}
 
 impl Entity for ActionExecution {
     const KIND: Kind = Kind::ActionExecution;
@@ -22,6 +33,18 @@ impl Entity for ActionExecution {
             ("name", self.name.to_string()),
             ("state", self.state().to_string()),
         ]
+    }
+}
+
+impl Entity for KeptJournal {
+    const KIND: Kind = Kind::Journal;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
     }
 }
 
@@ -60,25 +83,44 @@ impl Entity for ModuleVersion {
     }
 }
 
-/// The sealed log lines and request traces of a run; has the id of its action execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptJournal {
-    /// The run.
-    pub id: ActionExecutionId,
-    /// The caller's project.
-    pub project_id: ProjectId,
-    /// A sealed [`JournalPage`](crate::domain::JournalPage).
-    pub sealed: Sealed,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Digest, ModuleId, ModuleName, ModuleVersionId, Scope, Timestamp};
 
-impl Entity for KeptJournal {
-    const KIND: Kind = Kind::Journal;
-
-    fn id(&self) -> Uuid {
-        self.id.uuid()
-    }
-
-    fn project(&self) -> Option<&ProjectId> {
-        Some(&self.project_id)
+    #[test]
+    fn entities_use_the_index_names_of_their_kind() {
+        let now = Timestamp::from_unix_ms(0);
+        let digest = Digest::of(b"component");
+        let module = Module {
+            id: ModuleId::generate(),
+            project_id: None,
+            name: ModuleName::parse("std").unwrap(),
+            scope: Scope::Public,
+            version: 1,
+            latest_version: 1,
+            digest,
+            created_at: now,
+            updated_at: None,
+        };
+        let version = ModuleVersion {
+            id: ModuleVersionId::generate(),
+            module_id: module.id,
+            project_id: None,
+            version: 1,
+            digest,
+            size_bytes: 9,
+            actions: Vec::new(),
+            uploaded_by: None,
+            created_at: now,
+        };
+        let names = |keys: Vec<(&'static str, String)>| -> Vec<_> {
+            keys.into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(module.index_keys()), Kind::Module.index_names());
+        assert_eq!(
+            names(version.index_keys()),
+            Kind::ModuleVersion.index_names()
+        );
     }
 }

@@ -1,11 +1,11 @@
-//! What a kept kind must tell, and its form on the disk: bincode behind a format byte.
+//! What a kept kind must tell, and a kept thing as the backends see it.
 
 use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, codec};
 use crate::domain::ProjectId;
 
 /// The kinds of records.
@@ -40,6 +40,17 @@ impl Kind {
             Self::ModuleVersion => "module_version",
         }
     }
+
+    /// The index keys by which its records are listed; another one needs the kept records to be written again.
+    #[must_use]
+    pub const fn index_names(self) -> &'static [&'static str] {
+        match self {
+            Self::ActionExecution => &["name", "state"],
+            Self::Journal => &[],
+            Self::Module => &["name"],
+            Self::ModuleVersion => &["module_id", "digest"],
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -59,7 +70,7 @@ pub struct Record {
     pub project: Option<ProjectId>,
     /// Counts up with each write, from 1.
     pub version: u64,
-    /// Format byte and bincode.
+    /// The encoded entity.
     pub body: Vec<u8>,
     /// The index keys under which it is found besides its project.
     pub index_keys: Vec<(&'static str, String)>,
@@ -76,7 +87,7 @@ pub trait Entity: Serialize + DeserializeOwned + Send {
     /// The project whose it is; none for what the host ships.
     fn project(&self) -> Option<&ProjectId>;
 
-    /// Declared names and values by which lists find it: few, short, and stable.
+    /// Values of the kind's [index names](Kind::index_names) by which lists find it: few, short, and stable.
     fn index_keys(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -91,33 +102,30 @@ pub struct Kept<E> {
     pub version: u64,
 }
 
-const FORMAT: u8 = 1;
-
 pub(super) fn encode<E: Entity>(entity: &E, version: u64) -> Record {
-    let mut body = vec![FORMAT];
-    bincode::serde::encode_into_std_write(entity, &mut body, bincode::config::standard())
-        .expect("entities have no maps with computed length, and a Vec takes every write");
+    let index_keys = entity.index_keys();
+    debug_assert!(
+        index_keys
+            .iter()
+            .all(|(name, _)| E::KIND.index_names().contains(name)),
+        "an index key that its kind does not declare is not read back"
+    );
     Record {
         kind: E::KIND,
         id: entity.id(),
         project: entity.project().cloned(),
         version,
-        body,
-        index_keys: entity.index_keys(),
+        body: codec::to_bytes(entity),
+        index_keys,
     }
 }
 
 pub(super) fn decode<E: Entity>(record: &Record) -> Result<Kept<E>, Error> {
-    let corrupt = |source| Error::Corrupt {
+    let entity = codec::from_bytes(&record.body).map_err(|source| Error::Corrupt {
         kind: record.kind,
         id: record.id,
         source,
-    };
-    let Some((&FORMAT, body)) = record.body.split_first() else {
-        return Err(corrupt("its format is not this build's".into()));
-    };
-    let (entity, _) = bincode::serde::decode_from_slice(body, bincode::config::standard())
-        .map_err(|error| corrupt(error.into()))?;
+    })?;
     Ok(Kept {
         entity,
         version: record.version,

@@ -2,11 +2,13 @@
 //!
 //! Acknowledged means durable: a [`commit`](Store::commit) that answered survives a crash.
 
+mod codec;
 mod commit;
 mod entities;
 mod entity;
 mod query;
 mod seal;
+mod settings;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
 pub use query::{List, Query};
 pub use seal::{KeyRing, Place, SealError};
+pub use settings::Settings;
 
 use crate::domain::{HostId, Job, JobId, Timestamp};
 
