@@ -7,6 +7,7 @@ mod commit;
 mod entities;
 mod entity;
 mod query;
+mod ring;
 mod seal;
 mod settings;
 
@@ -19,6 +20,7 @@ pub use commit::{Commit, Write};
 pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
 pub use query::{List, Query};
+pub use ring::RingError;
 pub use seal::{KeyRing, Place, SealError};
 pub use settings::Settings;
 
