@@ -4,12 +4,15 @@
 
 mod codec;
 mod commit;
+#[cfg(test)]
+mod conformance;
 mod entities;
 mod entity;
 mod query;
 mod ring;
 mod seal;
 mod settings;
+mod sled;
 
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ pub use query::{List, Query};
 pub use ring::RingError;
 pub use seal::{KeyRing, Place, SealError};
 pub use settings::Settings;
+pub use sled::{OpenError, SledStore};
 
 use crate::domain::{HostId, Job, JobId, Timestamp};
 

@@ -1,0 +1,175 @@
+//! The simplest thing that a store could be: what random operations are compared with.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use uuid::Uuid;
+
+use crate::{
+    domain::{HostId, Job, JobId, Order, Timestamp},
+    store::{Commit, Error, Kind, Query, Record, Write},
+};
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Model {
+    records: BTreeMap<(Kind, Uuid), Record>,
+    unique: BTreeMap<(Kind, String), Uuid>,
+    jobs: BTreeMap<JobId, (Job, Option<(HostId, Timestamp)>)>,
+}
+
+impl Model {
+    pub(super) fn version(&self, kind: Kind, id: Uuid) -> u64 {
+        self.records
+            .get(&(kind, id))
+            .map_or(0, |record| record.version)
+    }
+
+    pub(super) fn attempt(&self, id: JobId) -> u32 {
+        self.jobs.get(&id).map_or(0, |(job, _)| job.attempt)
+    }
+
+    pub(super) fn find(&self, kind: Kind, id: Uuid) -> Option<Record> {
+        self.records.get(&(kind, id)).cloned()
+    }
+
+    pub(super) fn list(&self, query: &Query) -> Vec<Record> {
+        let mut found: Vec<_> = self
+            .records
+            .values()
+            .filter(|record| {
+                record.kind == query.kind
+                    && query
+                        .project
+                        .as_ref()
+                        .is_none_or(|project| record.project.as_ref() == Some(project))
+                    && query
+                        .index
+                        .as_ref()
+                        .is_none_or(|key| record.index_keys.contains(key))
+                    && query.after.is_none_or(|after| match query.order {
+                        Order::Ascending => record.id > after,
+                        Order::Descending => record.id < after,
+                    })
+            })
+            .cloned()
+            .collect();
+        if query.order == Order::Descending {
+            found.reverse();
+        }
+        found.truncate(query.limit);
+        found
+    }
+
+    pub(super) fn commit(&mut self, commit: &Commit) -> Result<(), Error> {
+        let mut next = self.clone();
+        for write in commit.writes() {
+            next.write(write)?;
+        }
+        *self = next;
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write) -> Result<(), Error> {
+        match write {
+            Write::Put(record) => {
+                self.expect(record.kind, record.id, record.version - 1)?;
+                self.records
+                    .insert((record.kind, record.id), record.clone());
+            }
+            Write::Delete { kind, id, version } => {
+                self.expect(*kind, *id, *version)?;
+                let removed = self.records.remove(&(*kind, *id));
+                removed.ok_or(Error::Conflict {
+                    kind: *kind,
+                    id: *id,
+                })?;
+            }
+            Write::AddJob(job) => {
+                let attempt = job.attempt.max(self.attempt(job.id));
+                let job = Job {
+                    attempt,
+                    ..job.clone()
+                };
+                self.jobs.insert(job.id, (job, None));
+            }
+            Write::FinishJob { id, owner, attempt } => {
+                let is_held = self.holds(*id, *owner) && self.attempt(*id) == *attempt;
+                if !is_held {
+                    return Err(Error::LeaseLost(*id));
+                }
+                self.jobs.remove(id);
+            }
+            Write::CancelJob(id) => {
+                self.jobs.remove(id);
+            }
+            Write::Claim { kind, key, id } => {
+                let holder = self.unique.entry((*kind, key.clone())).or_insert(*id);
+                if holder != id {
+                    return Err(Error::Conflict {
+                        kind: *kind,
+                        id: *id,
+                    });
+                }
+            }
+            Write::Release { kind, key } => {
+                self.unique.remove(&(*kind, key.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn claim_jobs(
+        &mut self,
+        owner: HostId,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Vec<Job> {
+        let mut free: Vec<_> = self
+            .jobs
+            .values()
+            .map(|(job, lease)| (lease.map_or(job.due_at, |(_, until)| until), job.id))
+            .filter(|(from, _)| *from <= now)
+            .collect();
+        free.sort_unstable();
+        free.truncate(limit);
+        let mut claimed = Vec::new();
+        for (_, id) in free {
+            let (job, held) = self.jobs.get_mut(&id).unwrap();
+            job.attempt += 1;
+            *held = Some((owner, now.after(lease)));
+            claimed.push(job.clone());
+        }
+        claimed
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        owner: HostId,
+        jobs: &[JobId],
+        now: Timestamp,
+        lease: Duration,
+    ) -> Vec<JobId> {
+        let mut lost = Vec::new();
+        for &id in jobs {
+            if self.holds(id, owner) {
+                self.jobs.get_mut(&id).unwrap().1 = Some((owner, now.after(lease)));
+            } else {
+                lost.push(id);
+            }
+        }
+        lost
+    }
+
+    fn holds(&self, id: JobId, owner: HostId) -> bool {
+        let lease = self.jobs.get(&id).and_then(|(_, lease)| *lease);
+        lease.is_some_and(|(holder, _)| holder == owner)
+    }
+
+    fn expect(&self, kind: Kind, id: Uuid, version: u64) -> Result<(), Error> {
+        if self.version(kind, id) == version {
+            Ok(())
+        } else {
+            Err(Error::Conflict { kind, id })
+        }
+    }
+}

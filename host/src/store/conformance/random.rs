@@ -1,0 +1,274 @@
+//! Random operations, whose answers must be the model's.
+
+use std::time::Duration;
+
+use proptest::{
+    collection::vec, option, prelude::*, sample::select, strategy::Union, test_runner::Config,
+    test_runner::TestRunner,
+};
+use uuid::Uuid;
+
+use super::model::Model;
+use crate::{
+    domain::{ActionExecutionId, HostId, Job, JobId, Order, ProjectId, Timestamp, Work},
+    store::{Commit, Error, Kind, Query, Record, Store, Write},
+};
+
+const KINDS: [Kind; 2] = [Kind::ActionExecution, Kind::Module];
+const PROJECTS: [&str; 2] = ["a", "ab"];
+const NAMES: [&str; 2] = ["x", "xy"];
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Commit(Vec<Draft>),
+    List(Query),
+    ClaimJobs {
+        owner: u128,
+        now: i64,
+        lease: u64,
+        limit: usize,
+    },
+    Renew {
+        owner: u128,
+        jobs: Vec<u128>,
+        now: i64,
+        lease: u64,
+    },
+}
+
+/// A write whose version or attempt is `off` from the one that would be right.
+#[derive(Debug, Clone)]
+struct Draft {
+    write: Write,
+    off: bool,
+}
+
+/// Feeds the same random operations to the stores that `open` makes and to the model.
+pub(crate) fn agree_with_model<S: Store, Folder>(cases: u32, open: impl Fn() -> (S, Folder)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&vec(operation(), 1..40), |operations| {
+            let (store, _folder) = open();
+            runtime.block_on(compare(&store, &operations));
+            Ok(())
+        })
+        .unwrap();
+}
+
+async fn compare(store: &dyn Store, operations: &[Operation]) {
+    let mut model = Model::default();
+    for operation in operations {
+        match operation {
+            Operation::Commit(drafts) => {
+                let commit = right(&model, drafts);
+                let outcome = store.commit(commit.clone()).await;
+                assert_eq!(text(outcome), text(model.commit(&commit)), "{commit:?}");
+            }
+            Operation::List(query) => compare_list(store, &model, query).await,
+            Operation::ClaimJobs {
+                owner,
+                now,
+                lease,
+                limit,
+            } => {
+                let (owner, now, lease) = (host(*owner), at(*now), Duration::from_millis(*lease));
+                let claimed = store.claim_jobs(owner, now, lease, *limit).await.unwrap();
+                assert_eq!(claimed, model.claim_jobs(owner, now, lease, *limit));
+            }
+            Operation::Renew {
+                owner,
+                jobs,
+                now,
+                lease,
+            } => {
+                let (owner, now, lease) = (host(*owner), at(*now), Duration::from_millis(*lease));
+                let jobs: Vec<_> = jobs.iter().map(|id| job(*id)).collect();
+                let lost = store.renew(owner, &jobs, now, lease).await.unwrap();
+                assert_eq!(lost, model.renew(owner, &jobs, now, lease));
+            }
+        }
+    }
+    for kind in KINDS {
+        for project in [None, Some("a"), Some("ab")] {
+            for index in [None, Some("x"), Some("xy")] {
+                let query = Query {
+                    kind,
+                    project: project.map(ProjectId::new),
+                    index: index.map(|value| ("name", value.to_owned())),
+                    order: Order::Ascending,
+                    after: None,
+                    limit: 100,
+                };
+                compare_list(store, &model, &query).await;
+            }
+        }
+        for id in 0..6 {
+            let id = Uuid::from_u128(id);
+            assert_eq!(store.find(kind, id).await.unwrap(), model.find(kind, id));
+        }
+    }
+}
+
+async fn compare_list(store: &dyn Store, model: &Model, query: &Query) {
+    let found = store.list(query.clone()).await.unwrap();
+    assert_eq!(found, model.list(query), "{query:?}");
+}
+
+/// The commit of `drafts`, with the versions and attempts that `model` knows where they are not to be off.
+fn right(model: &Model, drafts: &[Draft]) -> Commit {
+    let mut after = model.clone();
+    drafts.iter().fold(Commit::new(), |commit, draft| {
+        let mut write = draft.write.clone();
+        if !draft.off {
+            match &mut write {
+                Write::Put(record) => record.version = after.version(record.kind, record.id) + 1,
+                Write::Delete { kind, id, version } => *version = after.version(*kind, *id),
+                Write::FinishJob { id, attempt, .. } => *attempt = after.attempt(*id),
+                Write::AddJob(_)
+                | Write::CancelJob(_)
+                | Write::Claim { .. }
+                | Write::Release { .. } => {}
+            }
+        }
+        let _ = after.commit(&Commit::new().and(write.clone()));
+        commit.and(write)
+    })
+}
+
+fn text(outcome: Result<(), Error>) -> Result<(), String> {
+    outcome.map_err(|error| error.to_string())
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_unix_ms(ms)
+}
+
+fn host(id: u128) -> HostId {
+    HostId::from(Uuid::from_u128(id))
+}
+
+fn job(id: u128) -> JobId {
+    JobId::from(Uuid::from_u128(id))
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        6 => vec(draft(), 1..4).prop_map(Operation::Commit),
+        3 => query().prop_map(Operation::List),
+        2 => (0..2u128, 0..60i64, 0..20u64, 0..4usize).prop_map(|(owner, now, lease, limit)| {
+            Operation::ClaimJobs { owner, now, lease, limit }
+        }),
+        1 => (0..2u128, vec(0..4u128, 0..4), 0..60i64, 0..20u64).prop_map(
+            |(owner, jobs, now, lease)| Operation::Renew { owner, jobs, now, lease }
+        ),
+    ]
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    (write(), proptest::bool::weighted(0.15)).prop_map(|(write, off)| Draft { write, off })
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    let place = || (select(&KINDS[..]), (0..6u128).prop_map(Uuid::from_u128));
+    let key = || select(&NAMES[..]).prop_map(str::to_owned);
+    Union::new_weighted(vec![
+        (6, record(place()).prop_map(Write::Put).boxed()),
+        (
+            2,
+            (place(), 1..3u64)
+                .prop_map(|((kind, id), version)| Write::Delete { kind, id, version })
+                .boxed(),
+        ),
+        (
+            3,
+            (0..4u128, 0..40i64)
+                .prop_map(|(id, due)| {
+                    Write::AddJob(Job {
+                        id: job(id),
+                        work: Work::RunAction(ActionExecutionId::from(Uuid::nil())),
+                        due_at: at(due),
+                        attempt: 0,
+                    })
+                })
+                .boxed(),
+        ),
+        (
+            2,
+            (0..4u128, 0..2u128, 0..3u32)
+                .prop_map(|(id, owner, attempt)| Write::FinishJob {
+                    id: job(id),
+                    owner: host(owner),
+                    attempt,
+                })
+                .boxed(),
+        ),
+        (
+            1,
+            (0..4u128).prop_map(|id| Write::CancelJob(job(id))).boxed(),
+        ),
+        (
+            2,
+            (place(), key())
+                .prop_map(|((kind, id), key)| Write::Claim { kind, key, id })
+                .boxed(),
+        ),
+        (
+            1,
+            (select(&KINDS[..]), key())
+                .prop_map(|(kind, key)| Write::Release { kind, key })
+                .boxed(),
+        ),
+    ])
+}
+
+fn record(place: impl Strategy<Value = (Kind, Uuid)>) -> impl Strategy<Value = Record> {
+    let body = prop_oneof![4 => 0..200usize, 1 => 6000..13_000usize];
+    (
+        place,
+        option::of(select(&PROJECTS[..])),
+        select(&NAMES[..]),
+        1..3u64,
+        body,
+        any::<u8>(),
+    )
+        .prop_map(
+            |((kind, id), project, name, version, length, byte)| Record {
+                kind,
+                id,
+                project: project.map(ProjectId::new),
+                version,
+                body: vec![byte; length],
+                index_keys: vec![("name", name.to_owned())],
+            },
+        )
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    (
+        select(&KINDS[..]),
+        option::of(select(&PROJECTS[..])),
+        option::of(select(&NAMES[..])),
+        any::<bool>(),
+        option::of((0..7u128).prop_map(Uuid::from_u128)),
+        0..5usize,
+    )
+        .prop_map(|(kind, project, name, is_ascending, after, limit)| Query {
+            kind,
+            project: project.map(ProjectId::new),
+            index: name.map(|value| ("name", value.to_owned())),
+            order: if is_ascending {
+                Order::Ascending
+            } else {
+                Order::Descending
+            },
+            after,
+            limit,
+        })
+}
