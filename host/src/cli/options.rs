@@ -20,7 +20,7 @@ pub(super) enum Format {
 /// Options of every command that speaks to a host.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
-    /// Zonda's URL; else the `workflowv2` endpoint of the home cloud's catalog, else <http://127.0.0.1:8989/v2>
+    /// Zonda's URL; else the `workflowv2` endpoint of the home cloud's catalog, else `http://127.0.0.1:8989/v2`
     /// [env: ZONDA_URL, OS_MISTRAL_URL].
     #[arg(long, global = true, value_name = "URL", alias = "os-mistral-url")]
     pub(super) zonda_url: Option<String>,
