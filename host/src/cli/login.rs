@@ -348,6 +348,16 @@ fn tls(side: Side, values: &Values) -> Result<Tls, Error> {
             Some(fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?)
         }
     };
+    if ca_cert
+        .as_deref()
+        .is_some_and(|text| !text.contains("-----BEGIN CERTIFICATE-----"))
+    {
+        return Err(Error::usage(format!(
+            "{} of {} holds no certificates in PEM",
+            Field::CaCert.how_to_give(side),
+            side.title()
+        )));
+    }
     Ok(Tls {
         ca_cert,
         is_insecure,

@@ -21,6 +21,14 @@ impl Progress {
             bar
         }))
     }
+
+    /// Does `work`, which prints, with the line out of its way.
+    pub(super) fn aside(&self, work: impl FnOnce()) {
+        match &self.0 {
+            Some(bar) => bar.suspend(work),
+            None => work(),
+        }
+    }
 }
 
 impl Drop for Progress {

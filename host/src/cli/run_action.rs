@@ -101,10 +101,14 @@ pub(super) async fn run(args: &RunArgs, session: &mut Session<'_>) -> Result<u8,
     let mut is_interrupted = false;
     if args.is_saved() && !args.no_wait && !is_completed(&execution) {
         let id = member(&execution, "id").to_owned();
-        session.note(&format!("action execution {id}"));
+        progress.aside(|| session.note(&format!("action execution {id}")));
         (execution, is_interrupted) = wait(&id, api, session).await?;
     }
     drop(progress);
+    if is_interrupted {
+        let (id, state) = (member(&execution, "id"), member(&execution, "state"));
+        session.note(&format!("interrupted: action execution {id} is {state}"));
+    }
     let code = finish(args, &execution, session).await?;
     Ok(if is_interrupted { INTERRUPTED } else { code })
 }
@@ -156,9 +160,9 @@ async fn wait(
     let mut interrupt = pin!((session.interrupt)());
     let (mut pause, longest) = PAUSES;
     loop {
-        let is_interrupted = first(interrupt.as_mut(), session.clock.sleep(pause)).await;
+        let is_interrupted = first(interrupt.as_mut(), (session.pause)(pause)).await;
         if is_interrupted {
-            return cancel(id, &api, session).await.map(|ended| (ended, true));
+            return cancel(id, &api).await.map(|ended| (ended, true));
         }
         let execution = match api.get(&["action_executions", id]).await {
             // The run outlived our own token.
@@ -184,22 +188,19 @@ async fn first(interrupt: impl Future<Output = ()>, pause: impl Future<Output = 
     }
 }
 
-async fn cancel(id: &str, api: &ApiClient, session: &mut Session<'_>) -> Result<Object, Error> {
-    let cancelled = action_execution::cancel(api, id).await;
-    let execution = match cancelled {
-        Ok(execution) => execution,
+async fn cancel(id: &str, api: &ApiClient) -> Result<Object, Error> {
+    match action_execution::cancel(api, id).await {
+        Ok(execution) => Ok(execution),
         // It may have ended in the same moment.
         Err(err) => {
             let execution = api.get(&["action_executions", id]).await?;
-            if !is_completed(&execution) {
-                return Err(err);
+            if is_completed(&execution) {
+                Ok(execution)
+            } else {
+                Err(err)
             }
-            execution
         }
-    };
-    let state = member(&execution, "state");
-    session.note(&format!("interrupted: action execution {id} is {state}"));
-    Ok(execution)
+    }
 }
 
 /// Prints what is known of the run: its result, or all of it where a form is asked for.

@@ -1,8 +1,9 @@
-//! What every command gets: options, environment, clock, and where to print.
+//! What every command gets: options, environment, where to print, and what tests replace.
 
 use std::{
     fmt,
     io::{IsTerminal as _, Write},
+    time::Duration,
 };
 
 use futures::future::BoxFuture;
@@ -11,14 +12,14 @@ use super::{
     api_client::ApiClient, environment::Environment, error::Error, options::CommonArgs,
     output::Output, sanitize::sanitize,
 };
-use crate::clock::{Clock, SystemClock};
 
 /// One command's surroundings.
 pub(super) struct Session<'a> {
     pub(super) args: &'a CommonArgs,
     pub(super) env: &'a Environment,
-    pub(super) clock: &'a dyn Clock,
     pub(super) output: Output<'a>,
+    /// Ends after a while.
+    pub(super) pause: fn(Duration) -> BoxFuture<'static, ()>,
     /// Ends when the user presses Ctrl-C.
     pub(super) interrupt: fn() -> BoxFuture<'static, ()>,
     /// Whether somebody watches, for whom progress is shown.
@@ -37,8 +38,12 @@ impl<'a> Session<'a> {
         Self {
             args,
             env,
-            clock: &SystemClock,
             output: Output::new(out, &args.output),
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the client waits for a server; tests replace the pause"
+            )]
+            pause: |duration| Box::pin(tokio::time::sleep(duration)),
             interrupt: || {
                 Box::pin(async {
                     // Without a handler Ctrl-C ends the program, which is what is left then.
@@ -72,12 +77,11 @@ impl<'a> Session<'a> {
     pub(super) fn of_a_test(
         args: &'a CommonArgs,
         env: &'a Environment,
-        clock: &'a dyn Clock,
         out: &'a mut dyn Write,
         notes: &'a mut dyn Write,
     ) -> Self {
         Self {
-            clock,
+            pause: |_| Box::pin(tokio::task::yield_now()),
             interrupt: || Box::pin(std::future::pending()),
             is_interactive: false,
             ..Self::of_this_program(args, env, out, notes)

@@ -3,9 +3,8 @@
 mod look_after;
 mod run;
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use async_trait::async_trait;
 use clap::CommandFactory as _;
 use serde_json::json;
 
@@ -13,21 +12,6 @@ use super::{
     fake_server::{Answer, FakeServer, Request},
     *,
 };
-use crate::{clock::Clock, domain::Timestamp};
-
-/// A clock on which every pause is over at once.
-struct Impatient;
-
-#[async_trait]
-impl Clock for Impatient {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_ms(0)
-    }
-
-    async fn sleep(&self, _duration: Duration) {
-        tokio::task::yield_now().await;
-    }
-}
 
 /// What one command came to.
 struct Ended {
@@ -50,7 +34,7 @@ async fn zonda_with(
     };
     let env = Environment::from_pairs(env);
     let (mut out, mut notes) = (Vec::new(), Vec::new());
-    let mut session = Session::of_a_test(&common, &env, &Impatient, &mut out, &mut notes);
+    let mut session = Session::of_a_test(&common, &env, &mut out, &mut notes);
     prepare(&mut session);
     let code = match dispatch(&command, &mut session).await {
         Ok(code) => code,

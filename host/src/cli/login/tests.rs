@@ -189,6 +189,15 @@ fn a_named_cloud_takes_nothing_but_a_password_from_the_environment() {
 }
 
 #[test]
+fn a_ca_file_without_certificates_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "no certificate").unwrap();
+    let path = file.path().display().to_string();
+    let message = home_of(&[("OS_CACERT", &path)]).unwrap_err().to_string();
+    assert!(message.contains("no certificates in PEM"), "{message}");
+}
+
+#[test]
 fn a_ca_file_that_is_not_there_is_named() {
     let mut pairs = COMPLETE.to_vec();
     pairs.push(("OS_TARGET_CACERT", "/no/such/ca.pem"));
