@@ -1,0 +1,150 @@
+//! The client half of the `zonda` binary: a noun a file, and beside them options, logins, requests and output.
+
+mod action;
+mod action_execution;
+mod api_client;
+mod cloud_fields;
+mod clouds_yaml;
+mod environment;
+mod error;
+mod http_client;
+mod json_args;
+mod keystone_login;
+mod login;
+mod module;
+mod options;
+mod output;
+mod progress;
+mod run_action;
+mod sanitize;
+mod session;
+mod target;
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+pub use action::ActionCommand;
+pub use action_execution::ActionExecutionCommand;
+pub use error::Error;
+pub use keystone_login::Error as KeystoneError;
+pub use module::ModuleCommand;
+pub use options::{CommonArgs, ListArgs};
+
+use environment::Environment;
+use session::Session;
+
+/// Run WebAssembly actions against any OpenStack cloud: the host, and the client that speaks to it.
+///
+/// Options after the environment: OS_* and --os-cloud are the cloud whose Keystone guards Zonda, OS_TARGET_* and
+/// --os-target-cloud the one that an action works on.
+#[derive(Debug, Parser)]
+#[command(name = "zonda", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// The command with the options that client commands share.
+    #[must_use]
+    pub fn into_parts(self) -> (CommonArgs, Command) {
+        (self.common, self.command)
+    }
+}
+
+/// Everything that the binary does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the host.
+    Serve {
+        /// The configuration file; else zonda.toml of the user's configuration folder, else of /etc/zonda.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Look at the host's configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Compile a component from standard input; the host starts itself so for every upload.
+    #[command(hide = true)]
+    CompileComponent {
+        /// The limits, which the compiler reads itself.
+        #[arg(hide = true)]
+        limits: Vec<u64>,
+    },
+    /// What speaks to a host.
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+/// What can be done with the host's configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every fault of the configuration at once.
+    Check {
+        /// The configuration file; found as by `serve` when none is given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// What speaks to a host, by noun.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Upload and look after modules: components that offer actions.
+    #[command(subcommand)]
+    Module(ModuleCommand),
+    /// See and run actions.
+    #[command(subcommand)]
+    Action(ActionCommand),
+    /// See, cancel and complete runs of actions.
+    #[command(subcommand)]
+    ActionExecution(ActionExecutionCommand),
+}
+
+/// Runs a client command to its end: results on standard output, everything else on standard error.
+///
+/// Exit codes: 0 done, 1 failed (or the action did), 2 a fault of the command line, 130 interrupted.
+#[must_use]
+pub fn run(args: &CommonArgs, command: &ClientCommand) -> ExitCode {
+    let env = Environment::of_this_program();
+    let (mut out, mut notes) = (io::stdout().lock(), io::stderr());
+    let mut session = Session::of_this_program(args, &env, &mut out, &mut notes);
+    let ended = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::from)
+        .and_then(|runtime| runtime.block_on(dispatch(command, &mut session)));
+    let ended = ended.and_then(|code| Ok(out.flush().map(|()| code)?));
+    ended
+        .unwrap_or_else(|err| {
+            let code = err.exit_code();
+            if code != 0 {
+                eprintln!("zonda: {}", err.one_line());
+            }
+            code
+        })
+        .into()
+}
+
+async fn dispatch(command: &ClientCommand, session: &mut Session<'_>) -> Result<u8, Error> {
+    match command {
+        ClientCommand::Module(command) => module::run(command, session).await.map(|()| 0),
+        ClientCommand::Action(command) => action::run(command, session).await,
+        ClientCommand::ActionExecution(command) => {
+            action_execution::run(command, session).await.map(|()| 0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod fake_server;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! `zonda action run`: the target's login, the run itself, the wait for its end, its result.
+
+use std::{future::Future, pin::pin, time::Duration};
+
+use clap::Args;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{
+    action_execution::{self, Journal},
+    api_client::{ApiClient, Object},
+    error::Error,
+    json_args,
+    login::{self, Identity},
+    options::Format,
+    progress::Progress,
+    session::Session,
+    target,
+};
+use crate::domain::State;
+
+/// How long the first pause between two looks at a saved run is, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+const INTERRUPTED: u8 = 130;
+
+/// The member of a custom context that holds the target cloud.
+const OS_AUTH: &str = "os.auth";
+
+/// What is to be run, and how.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The action's name, as in std.echo.
+    name: String,
+    /// The input: a JSON object, @FILE, or - for standard input.
+    #[arg(value_name = "INPUT")]
+    document: Option<String>,
+    /// One member of the input; JSON where VALUE reads as JSON, else text. May be repeated.
+    #[arg(long = "input", value_name = "KEY=VALUE")]
+    pairs: Vec<String>,
+    /// Keep the run as an action execution, and wait for its end.
+    #[arg(short, long)]
+    save_result: bool,
+    /// With --save-result: do not wait for the end of the run.
+    #[arg(long, conflicts_with_all = ["run_sync", "trace"])]
+    no_wait: bool,
+    /// Let the server answer when the run has ended, also a saved one.
+    #[arg(long)]
+    run_sync: bool,
+    /// End the run after so many seconds.
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..))]
+    timeout: Option<u32>,
+    /// The custom context, which reaches the action and no log: a JSON object or @FILE.
+    #[arg(long, alias = "custom_context", value_name = "JSON")]
+    custom_context: Option<String>,
+    /// Send the target's password or application credential in place of a token, so that the host can renew tokens on
+    /// a long run.
+    #[arg(long, alias = "target-pass-credential", help_heading = "Target cloud")]
+    os_target_pass_credential: bool,
+    /// Show the run's log and its cloud requests on standard error afterwards; saves the run.
+    #[arg(long)]
+    trace: bool,
+}
+
+/// Runs an action; the exit code tells how it ended.
+pub(super) async fn run(args: &RunArgs, session: &mut Session<'_>) -> Result<u8, Error> {
+    let mut custom_context = custom_context(args)?;
+    let target = login::target(&session.args.target, session.env)?;
+    if target.is_some() && custom_context.contains_key(OS_AUTH) {
+        return Err(Error::usage(
+            "--custom-context has `os.auth` and a target cloud is given as well (--os-target-*, OS_TARGET_*); \
+             give one of them",
+        ));
+    }
+    let is_token = |login: &login::Login| matches!(login.identity, Identity::Token(_));
+    if args.os_target_pass_credential && target.as_ref().is_none_or(is_token) {
+        return Err(Error::usage(
+            "--os-target-pass-credential needs a target cloud with a password or an application credential",
+        ));
+    }
+    let mut body = body(args)?;
+    let progress = Progress::start(&format!("running {}", args.name), session.is_interactive);
+    let auth = async {
+        match &target {
+            None => Ok(None),
+            Some(login) => target::os_auth(login, args.os_target_pass_credential)
+                .await
+                .map(Some)
+                .map_err(Error::from),
+        }
+    };
+    let (api, auth) = futures::try_join!(session.connect(), auth)?;
+    if let Some(auth) = auth {
+        custom_context.insert(OS_AUTH.to_owned(), auth.into());
+    }
+    if !custom_context.is_empty() {
+        body.insert("custom_context".to_owned(), custom_context.into());
+    }
+    let path = ["action_executions"];
+    let mut execution = api.send_json(Method::POST, &path, &body.into()).await?;
+    let mut is_interrupted = false;
+    if args.is_saved() && !args.no_wait && !is_completed(&execution) {
+        let id = member(&execution, "id").to_owned();
+        progress.aside(|| session.note(&format!("action execution {id}")));
+        (execution, is_interrupted) = wait(&id, api, session).await?;
+    }
+    drop(progress);
+    if is_interrupted {
+        let (id, state) = (member(&execution, "id"), member(&execution, "state"));
+        session.note(&format!("interrupted: action execution {id} is {state}"));
+    }
+    let code = finish(args, &execution, session).await?;
+    Ok(if is_interrupted { INTERRUPTED } else { code })
+}
+
+impl RunArgs {
+    const fn is_saved(&self) -> bool {
+        self.save_result || self.trace
+    }
+}
+
+fn custom_context(args: &RunArgs) -> Result<Object, Error> {
+    let argument = args.custom_context.as_deref();
+    argument.map_or_else(
+        || Ok(Object::new()),
+        |argument| json_args::object("--custom-context", argument),
+    )
+}
+
+/// The request without its custom context.
+fn body(args: &RunArgs) -> Result<Object, Error> {
+    let mut body = Object::new();
+    body.insert("name".to_owned(), args.name.as_str().into());
+    let input = json_args::input(args.document.as_deref(), &args.pairs)?;
+    body.insert("input".to_owned(), input.into());
+    let mut params = Object::new();
+    for (name, is_set) in [
+        ("save_result", args.is_saved()),
+        ("run_sync", args.run_sync),
+    ] {
+        if is_set {
+            params.insert(name.to_owned(), Value::Bool(true));
+        }
+    }
+    if let Some(timeout) = args.timeout {
+        params.insert("timeout".to_owned(), timeout.into());
+    }
+    if !params.is_empty() {
+        body.insert("params".to_owned(), params.into());
+    }
+    Ok(body)
+}
+
+/// Waits for the end of a saved run; Ctrl-C cancels it. Tells how it ended, and whether by Ctrl-C.
+async fn wait(
+    id: &str,
+    mut api: ApiClient,
+    session: &mut Session<'_>,
+) -> Result<(Object, bool), Error> {
+    let mut interrupt = pin!((session.interrupt)());
+    let (mut pause, longest) = PAUSES;
+    loop {
+        let is_interrupted = first(interrupt.as_mut(), (session.pause)(pause)).await;
+        if is_interrupted {
+            return cancel(id, &api).await.map(|ended| (ended, true));
+        }
+        let execution = match api.get(&["action_executions", id]).await {
+            // The run outlived our own token.
+            Err(err) if err.status() == Some(401) => {
+                api = session.connect().await?;
+                api.get(&["action_executions", id]).await?
+            }
+            answer => answer?,
+        };
+        if is_completed(&execution) {
+            return Ok((execution, false));
+        }
+        pause = (pause * 3 / 2).min(longest);
+    }
+}
+
+/// Whether `interrupt` ends before `pause` does.
+async fn first(interrupt: impl Future<Output = ()>, pause: impl Future<Output = ()>) -> bool {
+    tokio::select! {
+        biased;
+        () = interrupt => true,
+        () = pause => false,
+    }
+}
+
+async fn cancel(id: &str, api: &ApiClient) -> Result<Object, Error> {
+    match action_execution::cancel(api, id).await {
+        Ok(execution) => Ok(execution),
+        // It may have ended in the same moment.
+        Err(err) => {
+            let execution = api.get(&["action_executions", id]).await?;
+            if is_completed(&execution) {
+                Ok(execution)
+            } else {
+                Err(err)
+            }
+        }
+    }
+}
+
+/// Prints what is known of the run: its result, or all of it where a form is asked for.
+async fn finish(
+    args: &RunArgs,
+    execution: &Object,
+    session: &mut Session<'_>,
+) -> Result<u8, Error> {
+    let shows_all = matches!(
+        session.output.format(),
+        Some(Format::Json | Format::Yaml | Format::Table)
+    ) || session.output.has_columns();
+    let state = member(execution, "state");
+    let result = action_execution::result(execution);
+    if shows_all || !is_completed(execution) {
+        session.output.show(execution, &action_execution::ORDER)?;
+    } else if state == State::Success.as_str() {
+        session.output.value(&result)?;
+    }
+    if args.trace {
+        trace(member(execution, "id"), session).await?;
+    }
+    if state == State::Success.as_str() || !is_completed(execution) {
+        return Ok(0);
+    }
+    let reason = match &result {
+        Value::Null => member(execution, "state_info").to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            serde_json::to_string_pretty(&result).unwrap_or_default()
+        }
+    };
+    let colon = if reason.is_empty() { "" } else { ": " };
+    session.note(&format!("{} ended in {state}{colon}{reason}", args.name));
+    Ok(1)
+}
+
+async fn trace(id: &str, session: &mut Session<'_>) -> Result<(), Error> {
+    let api = session.connect().await?;
+    for journal in [Journal::Log, Journal::Requests] {
+        let (rows, dropped) = journal.fetch(&api, id).await?;
+        let text = journal.as_text(&rows, dropped);
+        session.note(&text);
+    }
+    Ok(())
+}
+
+fn is_completed(execution: &Object) -> bool {
+    member(execution, "state")
+        .parse()
+        .is_ok_and(State::is_completed)
+}
+
+fn member<'a>(execution: &'a Object, name: &str) -> &'a str {
+    execution
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
