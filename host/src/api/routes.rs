@@ -156,12 +156,15 @@ async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match app.auth.authenticate(request.headers()).await {
+    let Some(context) = request.extensions().get::<RequestContext>() else {
+        return ApiError::internal(&NoContext).into_response();
+    };
+    let caller = match app.auth.authenticate(request.headers(), context).await {
         Ok(caller) => caller,
-        Err(auth::Error::Unauthorized(why)) => {
-            return unauthorized(app.auth.keystone_uri(), &why);
+        Err(err @ auth::Error::Unauthorized(_)) => {
+            return unauthorized(app.auth.keystone_uri(), &err.to_string());
         }
-        Err(err) => {
+        Err(err @ auth::Error::Unavailable(_)) => {
             warn!(error = %Chain(&err), "a caller cannot be authenticated");
             return ApiError::unavailable(err.to_string()).into_response();
         }
@@ -171,9 +174,9 @@ async fn guard(
         return ApiError::from(refusal).into_response();
     }
     request.extensions_mut().insert(Arc::clone(&caller));
-    debug_assert!(
-        request.extensions().get::<RequestContext>().is_some(),
-        "the request layer stands outside the guard"
-    );
     next.run(request).await
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the request layer does not stand outside the guard")]
+struct NoContext;

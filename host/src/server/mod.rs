@@ -64,7 +64,7 @@ async fn run(config: Config) -> Result<()> {
     let address = listener.local_addr()?;
     let folders = Folders::open(&config)?;
     let metrics = Arc::new(Metrics::default());
-    let (engine, clouds) = build_engine(&config, &folders, address, &metrics).await?;
+    let engine = build_engine(&config, &folders, address, &metrics).await?;
     match system_folder(&config) {
         Some(folder) => engine.load_system_modules(&folder).await.with_context(|| {
             format!(
@@ -76,7 +76,7 @@ async fn run(config: Config) -> Result<()> {
     }
     let app = App::new(api::Parts {
         engine: Arc::clone(&engine),
-        auth: build_auth(&config, &clouds)?,
+        auth: Authenticator::new(&config.auth, Arc::new(SystemClock))?,
         policy: Policy,
         metrics,
         settings: config.listen,
@@ -154,16 +154,18 @@ impl Folders {
 async fn build_engine(
     config: &Config,
     folders: &Folders,
-    _address: SocketAddr,
+    address: SocketAddr,
     metrics: &Arc<Metrics>,
-) -> Result<(Arc<Engine>, Arc<Clouds>)> {
+) -> Result<Arc<Engine>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = load_keys(&folders.root, &*clock)?;
     let (path, cache_mib) = (folders.root.join("store"), config.store.cache_mib);
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path, cache_mib))
         .await?
         .context("the store cannot be opened")?;
-    let clouds = Arc::new(Clouds);
+    let clouds = Clouds::new(config.openstack.clone(), &config.http, Arc::clone(&clock))?;
+    clouds.refuse_listeners(vec![address]);
+    let clouds = Arc::new(clouds);
     let executor = WasmExecutor::new(
         config.runtime.clone(),
         folders.modules.try_clone()?,
@@ -192,11 +194,7 @@ async fn build_engine(
     })
     .await
     .context("the engine cannot read the store")?;
-    Ok((engine, clouds))
-}
-
-fn build_auth(_config: &Config, _clouds: &Arc<Clouds>) -> Result<Authenticator> {
-    Ok(Authenticator::None)
+    Ok(engine)
 }
 
 fn load_keys(root: &Path, clock: &dyn Clock) -> Result<KeyRing> {

@@ -12,8 +12,8 @@ use crate::domain::JsonText;
 
 /// Reads a catalog: base64 of JSON, or in `os.auth` the JSON itself.
 ///
-/// A token body (`{"token": {"catalog": […]}}`, or what stands in it), an object with a `catalog` alone and the bare
-/// list are all taken.
+/// A token body (`{"token": {"catalog": […]}}`, or what stands in it), an object with a `catalog` alone, the bare list
+/// and Keystone v2's `serviceCatalog` are all taken.
 pub(super) fn parse(given: &Given) -> Result<JsonText, ApiError> {
     let text = given.as_text();
     let decoded;
@@ -46,15 +46,19 @@ pub(super) fn parse(given: &Given) -> Result<JsonText, ApiError> {
 }
 
 fn services(value: &Value) -> Option<&Vec<Value>> {
-    let value = value.get("token").unwrap_or(value);
-    value.get("catalog").unwrap_or(value).as_array()
+    let is_v2 = value.get("serviceCatalog").is_some();
+    let wrapped = value.get("access").or_else(|| value.get("token"));
+    let body = wrapped.filter(|_| !is_v2).unwrap_or(value);
+    body.get("catalog")
+        .or_else(|| body.get("serviceCatalog"))
+        .unwrap_or(body)
+        .as_array()
 }
 
 fn is_service(service: &Value) -> bool {
-    let is_endpoint = |endpoint: &Value| endpoint.get("url").is_some_and(Value::is_string);
     service.get("type").is_some_and(Value::is_string)
         && service
             .get("endpoints")
             .and_then(Value::as_array)
-            .is_some_and(|endpoints| endpoints.iter().all(is_endpoint))
+            .is_some_and(|endpoints| endpoints.iter().all(Value::is_object))
 }

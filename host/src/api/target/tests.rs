@@ -242,6 +242,7 @@ fn a_catalog_is_taken_as_token_body_as_its_inside_and_as_a_bare_list() {
         json!({ "catalog": catalog() }),
         json!({ "catalog": catalog(), "methods": ["token"] }),
         json!({ "token": { "catalog": catalog() } }),
+        json!({ "access": { "serviceCatalog": catalog() } }),
     ] {
         let text = base64(&value);
         assert!(by_headers(&[URI, TOKEN, ("X-Target-Service-Catalog", &text)]).is_ok());
