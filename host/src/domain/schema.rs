@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jsonschema::{PatternOptions, Validator, error::ValidationErrorKind};
+use jsonschema::{PatternOptions, Retrieve, Uri, Validator, error::ValidationErrorKind};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -109,9 +109,12 @@ impl Schema {
                     .size_limit(PATTERN_BYTES)
                     .dfa_size_limit(PATTERN_BYTES),
             )
-            .offline()
+            .with_retriever(Nowhere)
             .build(document)
-            .map_err(|err| BadSchema::Invalid(fault_text(&err)))?;
+            .map_err(|err| {
+                let place = err.instance_path();
+                BadSchema::Invalid(format!("{place}: {}", fault_text(&err)))
+            })?;
         Ok(Self {
             validator,
             text: text.clone(),
@@ -164,14 +167,27 @@ fn is_type(kind: &str) -> bool {
 
 /// The library's text, without the value where that is long.
 fn fault_text(err: &jsonschema::ValidationError<'_>) -> String {
-    let text = match err.kind() {
-        ValidationErrorKind::Required { property } => {
-            return format!("{property} is required");
-        }
-        _ if err.instance().to_string().len() > 100 => err.masked_with("this value").to_string(),
-        _ => err.to_string(),
+    if let ValidationErrorKind::Required { property } = err.kind() {
+        return format!("{property} is required");
+    }
+    let text = if err.instance().to_string().len() > 100 {
+        err.masked_with("this value").to_string()
+    } else {
+        err.to_string()
     };
     text.chars().take(500).collect()
+}
+
+/// Fetches nothing: neither files nor anything on the network.
+struct Nowhere;
+
+impl Retrieve for Nowhere {
+    fn retrieve(
+        &self,
+        _uri: &Uri<String>,
+    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err("a `$ref` stays within the document (`#/…`)".into())
+    }
 }
 
 /// Applies every schema of the document once, so that circles and multiplication show before a value is checked.

@@ -108,7 +108,8 @@ mod tests {
 
     fn blobs() -> (tempfile::TempDir, Blobs) {
         let dir = tempfile::tempdir().unwrap();
-        (dir, reopen_of(&dir))
+        let blobs = reopen_of(&dir);
+        (dir, blobs)
     }
 
     fn reopen_of(dir: &tempfile::TempDir) -> Blobs {

@@ -16,9 +16,11 @@ const CONCURRENT_REQUESTS: usize = 16;
 const CHUNK_BYTES: u32 = 1 << 20;
 
 /// What a guest holds for its token: nothing. The session with the secret stays with the store.
+#[expect(unreachable_pub, reason = "the bindings re-export it")]
 pub struct ScopedToken;
 
 /// A request whose body is being sent; none once it is finished.
+#[expect(unreachable_pub, reason = "the bindings re-export it")]
 pub struct Upload(Option<BodyWriter>);
 
 impl Guest {

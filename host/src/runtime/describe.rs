@@ -196,7 +196,7 @@ fn shown(rule: AccessRule) -> AccessRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::bindings::exports::zonda::action::actions::AccessRule as WitRule;
+    use crate::runtime::bindings::zonda::action::types::AccessRule as WitRule;
 
     fn spec(name: &str) -> WitSpec {
         WitSpec {

@@ -56,8 +56,17 @@ pub(super) fn compiling(stack_bytes: usize) -> Result<Engine, Error> {
 
 /// The engine that serves: without a compiler, with a pool where the machine allows it, and ticking.
 pub(super) fn serving(settings: &Settings) -> Result<Engine, Error> {
+    start(settings, false)
+}
+
+/// As [`serving`], but with a compiler: for the benchmark's floor alone.
+pub(super) fn compiling_and_serving(settings: &Settings) -> Result<Engine, Error> {
+    start(settings, true)
+}
+
+fn start(settings: &Settings, with_compiler: bool) -> Result<Engine, Error> {
     let mut config = shared_config(settings.stack_bytes());
-    config.enable_compiler(false);
+    config.enable_compiler(with_compiler);
     let on_demand = config.clone();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     let engine = match Engine::new(&config) {

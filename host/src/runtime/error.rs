@@ -108,7 +108,7 @@ pub(super) fn failure(err: &wasmtime::Error, guest: &Guest) -> Failure {
                 "the action handed more than {0} MiB to the host in one call (runtime.hostcall_mib = {0})",
                 settings.hostcall_mib
             )
-        } else if text.contains("resource table has no free keys") || text.contains("handles") {
+        } else if text.contains("no free keys") || text.contains("store handle limit exceeded") {
             format!(
                 "the action held more than {0} handles (runtime.handles = {0})",
                 settings.handles
@@ -128,6 +128,11 @@ fn trap_text(trap: Trap, settings: &Settings) -> String {
         format!(
             "the action needed more than {0} KiB of stack (runtime.stack_kib = {0})",
             settings.stack_kib
+        )
+    } else if trap == Trap::MemoryOutOfBounds {
+        // Languages that keep a stack of their own in memory run over its end.
+        format!(
+            "the action trapped: {trap} (its own stack may have been too small for a deep recursion)"
         )
     } else {
         format!("the action trapped: {trap}")

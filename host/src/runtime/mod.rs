@@ -12,6 +12,8 @@ pub mod compile;
 mod describe;
 mod engine;
 mod error;
+#[doc(hidden)]
+pub mod floor;
 mod guest;
 mod http;
 mod inspect;
