@@ -9,5 +9,6 @@ pub mod domain;
 pub mod engine;
 pub mod executor;
 pub mod openstack;
+pub mod runtime;
 pub mod store;
 pub mod telemetry;

@@ -3,14 +3,17 @@
 use std::{path::Path, process::ExitCode};
 
 use clap::Parser as _;
-use zonda_host::cli::{self, Cli, Command, ConfigCommand};
+use zonda_host::{
+    cli::{self, Cli, Command, ConfigCommand},
+    runtime::compile,
+};
 
 fn main() -> ExitCode {
     let (common, command) = Cli::parse().into_parts();
     match command {
         Command::Serve { config } => serve(config.as_deref()),
         Command::Config(ConfigCommand::Check { config }) => check_config(config.as_deref()),
-        Command::CompileComponent { .. } => compile_component(),
+        Command::CompileComponent { .. } => compile::child_main(),
         Command::Client(command) => cli::run(&common, &command),
     }
 }
@@ -23,11 +26,6 @@ fn serve(_config: Option<&Path>) -> ExitCode {
 /// Prints every fault of the configuration.
 fn check_config(_config: Option<&Path>) -> ExitCode {
     absent("config::check")
-}
-
-/// Compiles the component on standard input, as the child that an upload starts.
-fn compile_component() -> ExitCode {
-    absent("runtime::compile::child_main")
 }
 
 fn absent(part: &str) -> ExitCode {

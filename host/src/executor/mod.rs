@@ -1,5 +1,9 @@
 //! Runs actions somewhere: the seam between the engine and the sandbox.
 
+mod wasm;
+
+pub use wasm::WasmExecutor;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;

@@ -1,0 +1,297 @@
+//! Checks what a module says about its actions before anybody else sees it.
+
+use std::collections::HashSet;
+
+use super::{
+    bindings::exports::zonda::action::actions::ActionSpec as WitSpec, error::Error, log::cut,
+};
+use crate::domain::{AccessRule, ActionName, ActionSpec, JsonText, ModuleName, Schema};
+
+/// Actions of one module.
+const ACTIONS: usize = 2000;
+const DESCRIPTION_BYTES: usize = 8 << 10;
+const SCHEMA_BYTES: usize = 128 << 10;
+/// Access rules of one action, and the length of each part of one.
+const RULES: usize = 512;
+const RULE_PART_BYTES: usize = 512;
+
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "COPY", "*",
+];
+
+/// The actions that a module described, or what is wrong with the first bad one.
+pub(super) fn check(
+    described: Vec<WitSpec>,
+    module: Option<&ModuleName>,
+) -> Result<Vec<ActionSpec>, Error> {
+    if described.is_empty() {
+        return Err(Error::refused("the module describes no action"));
+    }
+    if described.len() > ACTIONS {
+        return Err(Error::refused(format!(
+            "the module describes more than {ACTIONS} actions"
+        )));
+    }
+    let mut names = HashSet::new();
+    let mut specs = Vec::with_capacity(described.len());
+    for spec in described {
+        let shown = cut(spec.name.clone(), 255);
+        let spec = check_spec(spec, module).map_err(|fault| {
+            Error::Refused(format!("action `{}`: {fault}", shown.escape_debug()))
+        })?;
+        if !names.insert(spec.name.clone()) {
+            return Err(Error::Refused(format!(
+                "the module describes `{}` twice",
+                spec.name
+            )));
+        }
+        specs.push(spec);
+    }
+    Ok(specs)
+}
+
+/// What is wrong with one action.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Name(#[from] crate::domain::BadName),
+    #[error("its name must begin with the module's name: `{0}.`")]
+    Prefix(String),
+    #[error("its {0} is longer than {1} bytes")]
+    TooLong(&'static str, usize),
+    #[error("its {0} is not JSON: {1}")]
+    NotJson(&'static str, serde_json::Error),
+    #[error("its {0} cannot be used: {1}")]
+    Schema(&'static str, crate::domain::BadSchema),
+    #[error("it has more than {RULES} access rules")]
+    Rules,
+    #[error("its access rule `{rule}`: {why}")]
+    Rule { rule: AccessRule, why: &'static str },
+}
+
+fn check_spec(spec: WitSpec, module: Option<&ModuleName>) -> Result<ActionSpec, Fault> {
+    let name = ActionName::parse(&spec.name)?;
+    if let Some(module) = module
+        && name.prefix() != module.as_str()
+    {
+        return Err(Fault::Prefix(module.to_string()));
+    }
+    if spec.description.len() > DESCRIPTION_BYTES {
+        return Err(Fault::TooLong("description", DESCRIPTION_BYTES));
+    }
+    let input_schema = check_schema("input schema", spec.input_schema, Schema::compile_object)?;
+    let output_schema = spec
+        .output_schema
+        .map(|text| check_schema("output schema", text, Schema::compile))
+        .transpose()?;
+    if spec.access.len() > RULES {
+        return Err(Fault::Rules);
+    }
+    let access = spec
+        .access
+        .into_iter()
+        .map(|rule| AccessRule {
+            service_type: rule.service_type,
+            method: rule.method,
+            path: rule.path,
+        })
+        .map(|rule| match fault_of(&rule) {
+            None => Ok(rule),
+            Some(why) => Err(Fault::Rule {
+                rule: shown(rule),
+                why,
+            }),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(ActionSpec {
+        name,
+        description: spec.description,
+        input_schema,
+        output_schema,
+        access,
+        idempotent: spec.idempotent,
+        asynchronous: spec.asynchronous,
+    })
+}
+
+fn check_schema(
+    what: &'static str,
+    text: String,
+    compile: impl FnOnce(&JsonText) -> Result<Schema, crate::domain::BadSchema>,
+) -> Result<JsonText, Fault> {
+    if text.len() > SCHEMA_BYTES {
+        return Err(Fault::TooLong(what, SCHEMA_BYTES));
+    }
+    let text = JsonText::parse(text).map_err(|err| Fault::NotJson(what, err))?;
+    compile(&text).map_err(|err| Fault::Schema(what, err))?;
+    Ok(text)
+}
+
+/// What is wrong with an access rule.
+fn fault_of(rule: &AccessRule) -> Option<&'static str> {
+    let parts = [&rule.service_type, &rule.method, &rule.path];
+    if parts.iter().any(|part| part.len() > RULE_PART_BYTES) {
+        return Some("its parts have at most 512 bytes each");
+    }
+    let is_service = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if rule.service_type != "*"
+        && (rule.service_type.is_empty() || !rule.service_type.bytes().all(is_service))
+    {
+        return Some("the service type is a name as in the catalog, such as `compute`, or `*`");
+    }
+    if !METHODS.contains(&rule.method.as_str()) {
+        return Some("the method is an HTTP method in capitals, or `*`");
+    }
+    if rule.path.is_empty() {
+        return None;
+    }
+    let Some(rest) = rule.path.strip_prefix('/') else {
+        return Some("the path begins with `/`");
+    };
+    let mut segments = rest.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        if segment.is_empty() && !is_last {
+            return Some("the path has an empty segment");
+        }
+        if segment == "**" && !is_last {
+            return Some("`**` stands for the rest of a path, so it comes last");
+        }
+        if !is_segment(segment) {
+            return Some(
+                "a segment is `*`, `**`, `{name}`, or text without `*`, `{`, `}`, `?`, `#`, `..` and spaces",
+            );
+        }
+    }
+    None
+}
+
+fn is_segment(segment: &str) -> bool {
+    if segment == "*" || segment == "**" {
+        return true;
+    }
+    if let Some(name) = segment
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+    {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        return !name.is_empty() && name.bytes().all(is_word);
+    }
+    segment != "."
+        && segment != ".."
+        && segment
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"*{}?#\\".contains(&byte))
+}
+
+/// A rule short enough to be repeated.
+fn shown(rule: AccessRule) -> AccessRule {
+    AccessRule {
+        service_type: cut(rule.service_type, 64),
+        method: cut(rule.method, 16),
+        path: cut(rule.path, 128),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::bindings::zonda::action::types::AccessRule as WitRule;
+
+    fn spec(name: &str) -> WitSpec {
+        WitSpec {
+            name: name.to_owned(),
+            description: String::new(),
+            input_schema: r#"{"type": "object"}"#.to_owned(),
+            output_schema: None,
+            access: Vec::new(),
+            idempotent: false,
+            asynchronous: false,
+        }
+    }
+
+    fn refusal(specs: Vec<WitSpec>) -> String {
+        let module = ModuleName::parse("demo").unwrap();
+        check(specs, Some(&module)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_description_is_taken() {
+        let module = ModuleName::parse("demo").unwrap();
+        let specs = check(vec![spec("demo.a"), spec("demo.b")], Some(&module)).unwrap();
+        assert_eq!(specs.len(), 2);
+    }
+
+    #[test]
+    fn a_system_module_may_own_several_prefixes() {
+        assert!(
+            check(
+                vec![spec("nova.servers_list"), spec("heat.stacks_list")],
+                None
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn bad_descriptions_are_refused_with_the_reason() {
+        assert!(refusal(vec![]).contains("no action"));
+        assert!(refusal(vec![spec("demo.a"), spec("demo.a")]).contains("`demo.a` twice"));
+        assert!(refusal(vec![spec("other.a")]).contains("`demo.`"));
+        assert!(refusal(vec![spec("demo")]).contains("prefix.verb"));
+    }
+
+    #[test]
+    fn bad_schemas_are_refused() {
+        for (schema, word) in [
+            ("{", "not JSON"),
+            ("[]", "object"),
+            (r#"{"type": "string"}"#, "object"),
+            (r#"{"type": "objekt"}"#, "objekt"),
+            (
+                r#"{"type": "object", "properties": {"a": {"$ref": "https://example.com/s"}}}"#,
+                "example.com",
+            ),
+            (
+                r#"{"type": "object", "properties": {"a": {"pattern": "(?=a)"}}}"#,
+                "pattern",
+            ),
+        ] {
+            let mut bad = spec("demo.a");
+            bad.input_schema = schema.to_owned();
+            let text = refusal(vec![bad]);
+            assert!(text.contains(word), "{schema}: {text}");
+        }
+    }
+
+    #[test]
+    fn access_rules_follow_keystones_grammar() {
+        let fault = |service_type: &str, method: &str, path: &str| {
+            let mut spec = spec("demo.a");
+            spec.access = vec![WitRule {
+                service_type: service_type.to_owned(),
+                method: method.to_owned(),
+                path: path.to_owned(),
+            }];
+            check(vec![spec], None).err().map(|err| err.to_string())
+        };
+        for path in [
+            "",
+            "/",
+            "/servers/{id}",
+            "/servers/*/action",
+            "/v1/**",
+            "/a/",
+        ] {
+            assert_eq!(fault("compute", "GET", path), None, "{path}");
+        }
+        assert_eq!(fault("*", "*", "/**"), None);
+        for path in [
+            "servers", "//", "/a/../b", "/**/a", "/a*", "/{}", "/a b", "/a?b",
+        ] {
+            assert!(fault("compute", "GET", path).is_some(), "{path}");
+        }
+        assert!(fault("", "GET", "/").is_some());
+        assert!(fault("compute", "get", "/").is_some());
+    }
+}

@@ -1,0 +1,31 @@
+//! A guest's requests outside the cloud, on their way to the operator's allow list.
+
+use super::{
+    bindings::zonda::action::{cloud, http},
+    cloud::answer,
+    guest::Guest,
+};
+use crate::openstack::{Error, HttpRequest};
+
+impl http::Host for Guest {
+    async fn send(
+        &mut self,
+        request: http::Request,
+    ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
+        if let Err(err) = self.charge_request() {
+            return Ok(Err(err.into()));
+        }
+        let Some(run) = &self.run else {
+            let why = "a module makes no requests while it describes itself".to_owned();
+            return Ok(Err(Error::Denied(why).into()));
+        };
+        let request = HttpRequest {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body.map(Into::into),
+        };
+        let response = self.shared.clouds.send_http(&run.scope, request).await;
+        Ok(answer(response))
+    }
+}
