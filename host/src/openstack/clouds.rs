@@ -67,6 +67,15 @@ impl Clouds {
         })
     }
 
+    /// The host's side of clouds that nobody reaches.
+    #[cfg(test)]
+    #[must_use]
+    pub fn for_tests() -> Arc<Self> {
+        let clock = Arc::new(crate::clock::SystemClock);
+        let clouds = Self::new(Settings::default(), &HttpSettings::default(), clock);
+        Arc::new(clouds.expect("the defaults can be used"))
+    }
+
     /// Refuses, from here on, connections to the addresses that the host itself listens on.
     pub fn refuse_listeners(&self, addresses: Vec<SocketAddr>) {
         self.policy.set_listeners(addresses);

@@ -204,7 +204,7 @@ impl Keystone {
         let (status, _, bytes) = self.call(Method::GET, headers, None).await?;
         match status {
             StatusCode::OK => self.issued(subject.clone(), &bytes),
-            StatusCode::UNAUTHORIZED => Err(Error::Unauthorized("token")),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized("token")),
             StatusCode::NOT_FOUND if is_keystone_fault(&bytes) => Err(Error::TokenInvalid),
             status => Err(self.unexpected(status)),
         }

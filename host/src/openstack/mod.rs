@@ -24,6 +24,8 @@ mod token;
 mod trace;
 
 #[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
 mod tests;
 
 pub use body::{BodyReader, BodyWriter};

@@ -3,17 +3,19 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// `[openstack]`: how the host reaches clouds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// PEM files of certificate authorities that hold for every cloud, besides the system's; default none.
     pub ca_files: Vec<PathBuf>,
     /// Networks (CIDR) that may be connected to although they are loopback or otherwise special; default none.
     /// Link-local, metadata and multicast addresses and the host's own listeners stay refused.
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
+    #[schemars(with = "Vec<String>")]
     pub allow: Vec<IpNet>,
     /// Whether private addresses (RFC 1918, RFC 6598, RFC 4193) may be connected to; default true.
     pub allow_private: bool,
@@ -66,7 +68,7 @@ impl Settings {
 }
 
 /// `[http]`: what actions may reach outside their cloud.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpSettings {
     /// URL prefixes (`https://api.example.com/v1/`) or hosts (`api.example.com`, `*.example.com`, `host:8443`); `*` is
@@ -84,6 +86,10 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D:
                 .map_err(|_| D::Error::custom(format!("`{text}` is no network like `10.0.0.0/8`")))
         })
         .collect()
+}
+
+fn as_texts<S: Serializer>(networks: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(networks.iter().map(ToString::to_string))
 }
 
 #[cfg(test)]
