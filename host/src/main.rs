@@ -5,7 +5,9 @@ use std::{path::Path, process::ExitCode};
 use clap::Parser as _;
 use zonda_host::{
     cli::{self, Cli, Command, ConfigCommand},
+    config::Config,
     runtime::compile,
+    server,
 };
 
 fn main() -> ExitCode {
@@ -19,16 +21,28 @@ fn main() -> ExitCode {
 }
 
 /// Runs the host until it is told to end.
-fn serve(_config: Option<&Path>) -> ExitCode {
-    absent("server::serve")
+fn serve(file: Option<&Path>) -> ExitCode {
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(error) => return failed(&error.into()),
+    };
+    match server::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
 }
 
 /// Prints every fault of the configuration.
-fn check_config(_config: Option<&Path>) -> ExitCode {
-    absent("config::check")
+fn check_config(file: Option<&Path>) -> ExitCode {
+    match Config::load(file) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.into()),
+    }
 }
 
-fn absent(part: &str) -> ExitCode {
-    eprintln!("zonda: this build has no {part}");
+fn failed(error: &anyhow::Error) -> ExitCode {
+    for line in format!("{error:#}").lines() {
+        eprintln!("zonda: {line}");
+    }
     ExitCode::FAILURE
 }

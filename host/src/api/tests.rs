@@ -17,7 +17,7 @@ use crate::{
     domain::{ActionName, ActionSpec, Failure, JsonText, Outcome, Timestamp},
     engine::{self, Engine},
     executor::FakeExecutor,
-    openstack::{self, Clouds},
+    openstack::Clouds,
     policy::Policy,
     store::{KeyRing, SledStore},
 };
@@ -76,14 +76,7 @@ impl Host {
         let engine = Engine::open(engine::Parts {
             store: Arc::new(store),
             executor: Arc::new(executor()),
-            clouds: Arc::new(
-                Clouds::new(
-                    openstack::Settings::default(),
-                    &openstack::HttpSettings::default(),
-                    Arc::new(SystemClock),
-                )
-                .unwrap(),
-            ),
+            clouds: Clouds::for_tests(),
             keys: Arc::new(keys),
             clock: Arc::new(SystemClock),
             settings: engine::Settings::default(),

@@ -1,10 +1,10 @@
 //! How the engine is configured.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `[engine]`: runs and due work.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Ends a run that names no `timeout` of its own, in seconds.
@@ -21,7 +21,8 @@ pub struct Settings {
     pub log_kib: usize,
     /// The most request traces kept of a run.
     pub request_traces: usize,
-    /// Where this host is reached from outside, for callbacks and `next` links; the request's own host when none.
+    /// Where this host is reached from outside, for callbacks: `[listen] public_url`, taken over by `server`.
+    #[serde(skip)]
     pub public_url: Option<String>,
 }
 

@@ -1,7 +1,11 @@
 //! Runs actions somewhere: the seam between the engine and the sandbox.
 
+#[cfg(test)]
+mod fake;
 mod wasm;
 
+#[cfg(test)]
+pub(crate) use fake::FakeExecutor;
 pub use wasm::WasmExecutor;
 
 use std::{path::Path, sync::Arc, time::Duration};
