@@ -3,6 +3,7 @@
 //! Arrows point down this list; `scripts/layers` holds it: `server` → `api` → `engine` → `executor` → `runtime` →
 //! `openstack`; `auth` and `policy` beside `api`; `store` below `engine`; `clock` and `domain` under all.
 
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod domain;

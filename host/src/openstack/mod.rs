@@ -1,8 +1,38 @@
 //! Everything that speaks to OpenStack: Keystone, catalogs, and the proxy for actions' requests.
 
+mod access;
+mod address;
+mod allow;
+mod body;
+pub(crate) mod cache;
+mod catalog;
+mod client;
+mod clouds;
+mod error;
+mod headers;
+pub mod keystone;
+mod message;
+mod outside;
+mod path;
+mod proxy;
+mod scrub;
+mod service_type;
 mod session;
+mod settings;
+mod tls;
+mod token;
+mod trace;
 
-pub use session::{
-    Body, BodyReader, BodyWriter, CloudRequest, CloudResponse, Clouds, ConnectError, Error, Head,
-    HttpRequest, RunScope, Session, TokenFacts,
-};
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+
+pub use body::{BodyReader, BodyWriter};
+pub use catalog::Catalog;
+pub use clouds::{Clouds, SettingsError};
+pub use error::{ConnectError, Error};
+pub use message::{Body, CloudRequest, CloudResponse, Head, HttpRequest, TokenFacts};
+pub use outside::BadAllowance;
+pub use session::{RunScope, Session};
+pub use settings::{HttpSettings, Settings};

@@ -1,133 +1,29 @@
 //! One run's access to its cloud.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, RwLock},
+};
 
-use bytes::Bytes;
+use tokio::time::timeout;
 
-use crate::domain::{ActionSpec, Journal, ProjectId, RequestContext, TargetCloud, Timestamp};
+use crate::domain::{
+    ActionSpec, Credential, Journal, ProjectId, RequestContext, TargetCloud,
+};
 
-/// Why a request of an action had no answer; the cases of the WIT's `cloud.error`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The run has no cloud.
-    #[error("this run has no target cloud")]
-    NoTarget,
-    /// The catalog has no such service in the region.
-    #[error("{0}")]
-    NoEndpoint(String),
-    /// No access rule allows it; says which would.
-    #[error("{0}")]
-    Denied(String),
-    /// The request cannot be sent as it is.
-    #[error("{0}")]
-    InvalidRequest(String),
-    /// No answer in time.
-    #[error("the service did not answer in time")]
-    TimedOut,
-    /// The answer is longer than this many bytes.
-    #[error("the answer is longer than {0} bytes")]
-    TooLarge(u64),
-    /// No connection, a broken one, or TLS that does not check out.
-    #[error("{0}")]
-    Unreachable(String),
-    /// The token has expired or was revoked, and the host cannot renew it.
-    #[error("the token for the target cloud has expired")]
-    TokenExpired,
-}
-
-/// A body, text when it is valid UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
-    /// Text.
-    Text(String),
-    /// Anything else.
-    Bytes(Bytes),
-}
-
-/// A request that an action makes.
-#[derive(Debug, Clone)]
-pub struct CloudRequest {
-    /// The service type, or an alias of it.
-    pub service_type: String,
-    /// The region; the target's when none.
-    pub region: Option<String>,
-    /// The HTTP method.
-    pub method: String,
-    /// Relative to the service's endpoint.
-    pub path: String,
-    /// Decoded names and values.
-    pub query: Vec<(String, String)>,
-    /// The guest's own headers.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Option<Body>,
-}
-
-/// A request outside the cloud.
-#[derive(Debug, Clone)]
-pub struct HttpRequest {
-    /// The HTTP method.
-    pub method: String,
-    /// An absolute http or https URL.
-    pub url: String,
-    /// The guest's own headers.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Option<Body>,
-}
-
-/// Status and headers of an answer, scrubbed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// The HTTP status.
-    pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-}
-
-/// A whole answer, scrubbed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudResponse {
-    /// Status and headers.
-    pub head: Head,
-    /// The body.
-    pub body: Body,
-}
-
-/// What an action may know about its token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenFacts {
-    /// Keystone's URL.
-    pub auth_url: String,
-    /// The region.
-    pub region: Option<String>,
-    /// The token's project.
-    pub project_id: Option<String>,
-    /// Its name.
-    pub project_name: Option<String>,
-    /// The token's user.
-    pub user_id: Option<String>,
-    /// The names of its roles.
-    pub roles: Vec<String>,
-    /// When it expires.
-    pub expires_at: Option<Timestamp>,
-    /// False in legacy mode.
-    pub is_target: bool,
-}
-
-/// The host's side of all clouds: one pooled client per project and TLS identity, token facts until they expire.
-#[derive(Debug)]
-pub struct Clouds;
-
-/// Why a target cloud cannot be used; for the caller, as a 400.
-#[derive(Debug, thiserror::Error)]
-#[error("{field}: {reason}")]
-pub struct ConnectError {
-    /// The field or header that is wrong: `auth_url`, `auth_token`, `ca_cert`, `project_id`, `service_catalog`…
-    pub field: &'static str,
-    /// What is wrong with it and what would be right.
-    pub reason: String,
-}
+use super::{
+    Body, BodyReader, BodyWriter, Catalog, CloudRequest, CloudResponse, Clouds, ConnectError,
+    Error, Head, TokenFacts,
+    access::{Access, Fault},
+    body,
+    cache::Key,
+    client::{Client, Failure},
+    keystone::{self, Keystone},
+    proxy::{Answer, Upload},
+    tls::Tls,
+    token::{self, TokenBody},
+    trace::Trace,
+};
 
 /// Whose run a session serves, and under which rules.
 #[derive(Debug, Clone)]
@@ -143,49 +39,100 @@ pub struct RunScope {
 }
 
 /// One run's access to its cloud. Holds the token; never prints it, never hands it out.
-#[derive(Debug)]
-pub struct Session;
+pub struct Session(Arc<Run>);
 
-/// An answer's body in chunks.
-#[derive(Debug)]
-pub struct BodyReader;
+/// What a session's requests share.
+pub(super) struct Run {
+    pub(super) clouds: Arc<Clouds>,
+    pub(super) scope: RunScope,
+    pub(super) target: TargetCloud,
+    pub(super) client: Client,
+    pub(super) keystone: Keystone,
+    pub(super) tls_key: Key,
+    /// The catalog that came with the request.
+    pub(super) given: Option<Catalog>,
+    pub(super) current: RwLock<Option<Arc<Access>>>,
+}
 
-/// A request's body in chunks.
-#[derive(Debug)]
-pub struct BodyWriter;
-
-impl Clouds {
-    /// Access to `target` for one run; asks nobody yet.
-    ///
-    /// # Errors
-    /// When the CA, the catalog or the URL cannot be used.
-    pub fn session(
-        self: &Arc<Self>,
-        _scope: RunScope,
-        _target: TargetCloud,
-    ) -> Result<Session, ConnectError> {
-        Ok(Session)
-    }
-
-    /// Sends a request outside the cloud, where the operator's allow list says so.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn send_http(
-        &self,
-        _scope: &RunScope,
-        _request: HttpRequest,
-    ) -> Result<CloudResponse, Error> {
-        Err(Error::NoTarget)
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("keystone", &self.0.keystone)
+            .field("action", &self.0.scope.spec.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl Session {
+    pub(super) fn new(
+        clouds: Arc<Clouds>,
+        scope: RunScope,
+        target: TargetCloud,
+    ) -> Result<Self, ConnectError> {
+        let now = clouds.clock.now();
+        let tls = Tls::new(target.ca_cert.as_deref(), target.insecure)
+            .map_err(|bad| ConnectError::new("ca_cert", bad.to_string()))?;
+        let tls_key = tls.key();
+        let client = clouds.clients.get(&scope.project_id, tls, now);
+        let keystone = Keystone::over(
+            client.clone(),
+            &target.auth_url,
+            clouds.settings.request_timeout(),
+        )
+        .map_err(|bad| ConnectError::new("auth_url", bad.to_string()))?
+        .for_request(&scope.request);
+        client.check(keystone.url()).map_err(|refused| {
+            ConnectError::new(
+                "auth_url",
+                format!("{}: {refused}", keystone::server(keystone.url())),
+            )
+        })?;
+        let given = match &target.catalog {
+            Some(text) => Some(
+                TokenBody::from_caller(text.as_str())
+                    .map_err(|bad| ConnectError::new("service_catalog", bad.to_string()))?,
+            ),
+            None => None,
+        };
+        if let Credential::Token(token) = &target.credential
+            && token::header(token).is_none()
+        {
+            return Err(ConnectError::new(
+                "auth_token",
+                "is empty, or has characters that no header can carry",
+            ));
+        }
+        let run = Run {
+            clouds,
+            scope,
+            target,
+            client,
+            keystone,
+            tls_key,
+            given: given.as_ref().map(|body| body.catalog.clone()),
+            current: RwLock::default(),
+        };
+        if let Some(body) = given {
+            run.check_project(&body)?;
+            if let Credential::Token(token) = &run.target.credential {
+                if body.expires_at.is_some_and(|expires| expires <= now) {
+                    return Err(Fault::Expired.into());
+                }
+                let access = Access::given(token.clone(), body, now);
+                *run.current
+                    .write()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(access));
+            }
+        }
+        Ok(Self(Arc::new(run)))
+    }
+
     /// Makes sure that there is a valid token with a catalog, with at most one identity call.
     ///
     /// # Errors
     /// When Keystone is unreachable, is none, or refuses, or the target's project is not the token's.
     pub async fn connect(&self) -> Result<(), ConnectError> {
+        self.0.access().await?;
         Ok(())
     }
 
@@ -194,7 +141,26 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn facts(&self) -> Result<TokenFacts, Error> {
-        Err(Error::NoTarget)
+        let access = self.0.access().await?;
+        let (target, body) = (&self.0.target, &access.body);
+        let project = body.project.clone().unwrap_or_default();
+        Ok(TokenFacts {
+            auth_url: target.auth_url.to_string(),
+            region: target
+                .region
+                .clone()
+                .or_else(|| self.0.clouds.settings.default_region.clone()),
+            project_id: project.id.or_else(|| target.project_id.clone()),
+            project_name: project.name,
+            user_id: body
+                .user
+                .as_ref()
+                .and_then(|user| user.id.clone())
+                .or_else(|| target.user_id.clone()),
+            roles: body.roles.clone(),
+            expires_at: body.expires_at,
+            is_target: target.is_target,
+        })
     }
 
     /// Service types and regions with an endpoint; connects first if need be.
@@ -202,62 +168,122 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn services(&self) -> Result<Vec<(String, String)>, Error> {
-        Err(Error::NoTarget)
+        let access = self.0.access().await?;
+        let interface = &self.0.clouds.settings.interface;
+        Ok(self.0.catalog(&access).services(interface))
     }
 
     /// Sends one request and reads the whole answer.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn send(&self, _request: CloudRequest) -> Result<CloudResponse, Error> {
-        Err(Error::NoTarget)
+    pub async fn send(&self, request: CloudRequest) -> Result<CloudResponse, Error> {
+        let mut trace = self.0.trace(&request);
+        let patience = self.0.clouds.settings.request_timeout();
+        let answer = timeout(patience, self.0.send(request, None, &mut trace))
+            .await
+            .unwrap_or(Err(Error::TimedOut));
+        ended(trace, answer)
     }
 
     /// Sends one request; the answer's body comes in chunks.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn open(&self, _request: CloudRequest) -> Result<(Head, BodyReader), Error> {
-        Err(Error::NoTarget)
+    pub async fn open(&self, request: CloudRequest) -> Result<(Head, BodyReader), Error> {
+        let mut trace = self.0.trace(&request);
+        let settings = &self.0.clouds.settings;
+        let patience = settings.request_timeout();
+        let answer = timeout(patience, self.0.exchange(request, None, &mut trace))
+            .await
+            .unwrap_or(Err(Error::TimedOut));
+        let answer = ended(trace, answer)?;
+        let reader = BodyReader::new(
+            answer.response,
+            answer.scrubber,
+            settings.stream_bytes,
+            patience,
+        );
+        Ok((answer.head, reader))
     }
 
-    /// Begins one request whose body comes in chunks.
+    /// Begins one request whose body comes in chunks; its own `body` is not sent.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn upload(
         &self,
-        _request: CloudRequest,
-        _length: Option<u64>,
+        mut request: CloudRequest,
+        length: Option<u64>,
     ) -> Result<BodyWriter, Error> {
-        Err(Error::NoTarget)
+        let settings = &self.0.clouds.settings;
+        let (cap, patience) = (settings.stream_bytes, settings.request_timeout());
+        if length.is_some_and(|length| length > cap) {
+            return Err(Error::TooLarge(cap));
+        }
+        // What keeps the run from its cloud is told here, not after the first chunks.
+        self.0.access().await?;
+        let mut trace = self.0.trace(&request);
+        request.body = None;
+        let (parts, body) = body::channel();
+        let run = self.0.clone();
+        let exchange = tokio::spawn(async move {
+            let upload = Upload { body, length };
+            let answer = run.send(request, Some(upload), &mut trace).await;
+            ended(trace, answer)
+        });
+        Ok(BodyWriter::new(parts, exchange, length, cap, patience))
     }
 }
 
-impl BodyReader {
-    /// The next chunk of at most `max` bytes; empty at the end.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn read(&mut self, _max: u32) -> Result<Bytes, Error> {
-        Err(Error::NoTarget)
+impl Run {
+    async fn send(
+        &self,
+        request: CloudRequest,
+        upload: Option<Upload>,
+        trace: &mut Trace,
+    ) -> Result<CloudResponse, Error> {
+        let cap = self.clouds.settings.response_bytes;
+        let Answer {
+            head,
+            response,
+            scrubber,
+        } = self.exchange(request, upload, trace).await?;
+        match body::read(response, cap).await {
+            Ok(Some(bytes)) => Ok(CloudResponse {
+                head,
+                body: Body::from_bytes(scrubber.whole(&bytes)),
+            }),
+            Ok(None) => Err(Error::TooLarge(cap)),
+            Err(Failure::TimedOut) => Err(Error::TimedOut),
+            Err(failure) => Err(Error::Unreachable(failure.to_string())),
+        }
+    }
+
+    /// Where the endpoints are: what came with the request counts before what came with the token.
+    pub(super) fn catalog<'a>(&'a self, access: &'a Access) -> &'a Catalog {
+        self.given.as_ref().unwrap_or(&access.body.catalog)
+    }
+
+    pub(super) fn project_id<'a>(&'a self, access: &'a Access) -> Option<&'a str> {
+        access
+            .body
+            .project_id()
+            .or(self.target.project_id.as_deref())
+    }
+
+    fn trace(&self, request: &CloudRequest) -> Trace {
+        Trace::begin(
+            self.scope.journal.clone(),
+            self.clouds.clock.clone(),
+            &request.method,
+            &request.service_type,
+            request.path.split(['?', '#']).next().unwrap_or_default(),
+        )
     }
 }
 
-impl BodyWriter {
-    /// Sends a chunk; waits while the service is slow.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn write(&mut self, _chunk: Bytes) -> Result<(), Error> {
-        Err(Error::NoTarget)
-    }
-
-    /// Ends the body and reads the answer.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn finish(self) -> Result<CloudResponse, Error> {
-        Err(Error::NoTarget)
-    }
+fn ended<T>(trace: Trace, answer: Result<T, Error>) -> Result<T, Error> {
+    trace.end(answer.as_ref().err().map(ToString::to_string));
+    answer
 }

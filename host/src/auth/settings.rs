@@ -1,0 +1,119 @@
+//! The settings of `[auth]`.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use crate::domain::Secret;
+
+/// How callers prove who they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Not at all: everybody is the same caller.
+    #[default]
+    None,
+    /// By a Keystone token in `X-Auth-Token`.
+    Keystone,
+}
+
+/// `[auth]`: who may call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// How callers prove who they are: `none` or `keystone`; default `none`.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The Keystone that issues callers' tokens.
+    pub keystone: KeystoneSettings,
+}
+
+/// `[auth.keystone]`: the Keystone that issues callers' tokens, and the service user who asks it about them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeystoneSettings {
+    /// Its URL, with or without `/v3`; needed with `type = "keystone"`.
+    pub auth_url: Option<String>,
+    /// The service user's name; default none. The user needs a role that may validate tokens.
+    pub username: Option<String>,
+    /// The service user's password; default none.
+    #[serde(deserialize_with = "secret", serialize_with = "hidden")]
+    #[schemars(with = "Option<String>")]
+    pub password: Option<Secret>,
+    /// The domain of the service user, by name; default `Default`.
+    pub user_domain_name: String,
+    /// The project of the service user, by name; default `service`.
+    pub project_name: String,
+    /// The domain of that project, by name; default `Default`.
+    pub project_domain_name: String,
+    /// An application credential's id, in place of user name and password; default none.
+    pub application_credential_id: Option<String>,
+    /// The application credential's secret; default none.
+    #[serde(deserialize_with = "secret", serialize_with = "hidden")]
+    #[schemars(with = "Option<String>")]
+    pub application_credential_secret: Option<Secret>,
+    /// A PEM file of certificate authorities for it, besides the system's; default none.
+    pub ca_file: Option<PathBuf>,
+    /// Whether its certificate goes unchecked; default false.
+    pub insecure: bool,
+    /// Seconds for which a verified token is believed without asking again; default 60.
+    pub cache_secs: u64,
+}
+
+impl Default for KeystoneSettings {
+    fn default() -> Self {
+        Self {
+            auth_url: None,
+            username: None,
+            password: None,
+            user_domain_name: "Default".to_owned(),
+            project_name: "service".to_owned(),
+            project_domain_name: "Default".to_owned(),
+            application_credential_id: None,
+            application_credential_secret: None,
+            ca_file: None,
+            insecure: false,
+            cache_secs: 60,
+        }
+    }
+}
+
+impl KeystoneSettings {
+    pub(super) fn url(&self) -> Option<Url> {
+        Url::parse(self.auth_url.as_deref()?).ok()
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+}
+
+fn hidden<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(_) => serializer.serialize_some("***"),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_read_and_never_shown() {
+        let settings: Settings =
+            toml::from_str("type = 'keystone'\n[keystone]\npassword = 's3cr3t'").unwrap();
+        assert_eq!(settings.kind, Kind::Keystone);
+        assert_eq!(settings.keystone.password.clone().unwrap().expose(), "s3cr3t");
+        assert!(!format!("{settings:?}").contains("s3cr3t"));
+        assert!(!serde_json::to_string(&settings).unwrap().contains("s3cr3t"));
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        assert!(toml::from_str::<Settings>("type = 'ldap'").is_err());
+        assert!(toml::from_str::<Settings>("[keystone]\npasword = 'x'").is_err());
+    }
+}

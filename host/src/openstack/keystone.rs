@@ -1,0 +1,452 @@
+//! Keystone's v3 calls: get a token, ask about a token.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::domain::{Credential, JsonText, RequestContext, Secret};
+
+pub use super::{
+    tls::{BadCertificates, Tls},
+    token::{Domain, Issued, Named, TokenBody},
+};
+
+use super::{
+    address::Refused,
+    body,
+    client::{Client, Failure, Limits},
+    path,
+    tls::Roots,
+    token,
+};
+
+/// The most bytes of an answer: large clouds have catalogs of several hundred kilobytes.
+const ANSWER_BYTES: u64 = 8 * 1024 * 1024;
+const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+const X_SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
+
+/// Why Keystone gave no token, or said nothing about one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The URL is not one of a Keystone.
+    #[error("{0}")]
+    BadUrl(String),
+    /// No connection.
+    #[error("Keystone at {server} cannot be reached: {reason}")]
+    Unreachable {
+        /// Host and port as the URL has them.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// The address policy refuses to connect.
+    #[error("Keystone at {server} is not connected to: {reason}")]
+    Refused {
+        /// Host and port as the URL has them.
+        server: String,
+        /// The policy's words, with the setting.
+        reason: String,
+    },
+    /// The certificate does not check out.
+    #[error("Keystone at {server} cannot be trusted: {reason}")]
+    Tls {
+        /// Host and port as the URL has them.
+        server: String,
+        /// What is wrong with the certificate.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("Keystone at {server} did not answer in time")]
+    TimedOut {
+        /// Host and port as the URL has them.
+        server: String,
+    },
+    /// Something answers that is no Keystone.
+    #[error("{server} does not answer like a Keystone v3 ({reason}); `auth_url` is its public URL")]
+    NotKeystone {
+        /// Host and port as the URL has them.
+        server: String,
+        /// What it answered instead.
+        reason: String,
+    },
+    /// The credential is refused.
+    #[error("Keystone refuses the {0}")]
+    Unauthorized(&'static str),
+    /// The token has expired or was revoked, or is none of this Keystone's.
+    #[error("Keystone does not know the token, or it has expired")]
+    TokenInvalid,
+    /// Keystone itself has trouble.
+    #[error("Keystone at {server} answers {status}")]
+    Status {
+        /// Host and port as the URL has them.
+        server: String,
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+/// One Keystone.
+#[derive(Clone)]
+pub struct Keystone {
+    client: Client,
+    base: Url,
+    timeout: Duration,
+    ids: Option<RequestContext>,
+}
+
+impl std::fmt::Debug for Keystone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keystone")
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keystone {
+    /// The Keystone at `auth_url`, with or without `/v3`, wherever it is: for the user's own machine and for what the
+    /// operator configured. Asks nobody yet.
+    ///
+    /// # Errors
+    /// When the URL is not http or https, or carries more than a path.
+    pub fn new(auth_url: &Url, tls: Tls) -> Result<Self, Error> {
+        let limits = Limits {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(90),
+            idle_connections: 8,
+        };
+        let client = Client::new(tls, Arc::new(Roots::default()), None, limits);
+        Self::over(client, auth_url, Duration::from_secs(60))
+    }
+
+    pub(super) fn over(client: Client, auth_url: &Url, timeout: Duration) -> Result<Self, Error> {
+        Ok(Self {
+            client,
+            base: versioned(auth_url)?,
+            timeout,
+            ids: None,
+        })
+    }
+
+    /// The same Keystone, with the ids of a request to send onward.
+    #[must_use]
+    pub fn for_request(&self, ids: &RequestContext) -> Self {
+        Self {
+            ids: Some(ids.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Its URL, with `/v3`.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.base
+    }
+
+    /// A token for `credential`: issued for a password or an application credential, asked about for a token.
+    ///
+    /// `project_id` is the scope where the credential does not name the project.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn authenticate(
+        &self,
+        credential: &Credential,
+        project_id: Option<&str>,
+    ) -> Result<Issued, Error> {
+        match credential {
+            Credential::Token(token) => self.token(token).await,
+            Credential::ApplicationCredential { id, secret } => {
+                self.application_credential(id, secret).await
+            }
+            Credential::Password { .. } => {
+                let body = password_body(credential, project_id);
+                self.issue(&body, "user name, password or project").await
+            }
+        }
+    }
+
+    /// A token for an application credential.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn application_credential(&self, id: &str, secret: &Secret) -> Result<Issued, Error> {
+        let body = json!({"auth": {"identity": {
+            "methods": ["application_credential"],
+            "application_credential": {"id": id, "secret": secret.expose()},
+        }}});
+        self.issue(&body, "application credential").await
+    }
+
+    /// What Keystone says about `token` when the token itself asks.
+    ///
+    /// # Errors
+    /// See [`Error`]; a token that it does not take is [`Error::TokenInvalid`].
+    pub async fn token(&self, token: &Secret) -> Result<Issued, Error> {
+        match self.validate(token, token).await {
+            Err(Error::Unauthorized(_)) => Err(Error::TokenInvalid),
+            answer => answer,
+        }
+    }
+
+    /// What Keystone says about `subject` when `asking` asks.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Unauthorized`] when `asking` is not taken, [`Error::TokenInvalid`] when `subject` is not.
+    pub async fn validate(&self, asking: &Secret, subject: &Secret) -> Result<Issued, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_AUTH_TOKEN, token::header(asking).ok_or(Error::TokenInvalid)?);
+        headers.insert(
+            X_SUBJECT_TOKEN,
+            token::header(subject).ok_or(Error::TokenInvalid)?,
+        );
+        let (status, _, bytes) = self.call(Method::GET, headers, None).await?;
+        match status {
+            StatusCode::OK => self.issued(subject.clone(), &bytes),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized("token")),
+            StatusCode::NOT_FOUND if is_keystone_fault(&bytes) => Err(Error::TokenInvalid),
+            status => Err(self.unexpected(status)),
+        }
+    }
+
+    async fn issue(&self, body: &Value, what: &'static str) -> Result<Issued, Error> {
+        let (status, headers, bytes) = self
+            .call(Method::POST, HeaderMap::new(), Some(body.to_string()))
+            .await?;
+        match status {
+            StatusCode::CREATED | StatusCode::OK => {
+                let token = headers
+                    .get(X_SUBJECT_TOKEN)
+                    .and_then(|value| value.to_str().ok())
+                    .ok_or_else(|| self.not_keystone("no X-Subject-Token in its answer"))?;
+                self.issued(Secret::new(token.to_owned()), &bytes)
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized(what)),
+            status => Err(self.unexpected(status)),
+        }
+    }
+
+    fn issued(&self, token: Secret, bytes: &[u8]) -> Result<Issued, Error> {
+        let not_keystone = || self.not_keystone("no token in its answer");
+        let body = TokenBody::from_keystone(bytes).ok_or_else(not_keystone)?;
+        let json = std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| JsonText::parse(text).ok())
+            .ok_or_else(not_keystone)?;
+        Ok(Issued { token, body, json })
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        mut headers: HeaderMap,
+        body: Option<String>,
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), Error> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/auth/tokens", url.path().trim_end_matches('/')));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(ids) = &self.ids {
+            insert_ids(&mut headers, ids);
+        }
+        let mut request = reqwest::Request::new(method, url);
+        if let Some(body) = body {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            *request.body_mut() = Some(body.into());
+        }
+        *request.headers_mut() = headers;
+        let exchange = async {
+            let response = self.client.execute(request).await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let bytes = body::read(response, ANSWER_BYTES).await?;
+            Ok((status, headers, bytes))
+        };
+        match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(Ok((status, headers, Some(bytes)))) => Ok((status, headers, bytes)),
+            Ok(Ok((_, _, None))) => Err(self.not_keystone("an answer of more than 8 MiB")),
+            Ok(Err(failure)) => Err(self.failed(failure)),
+            Err(_) => Err(self.failed(Failure::TimedOut)),
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> Error {
+        let server = self.server();
+        match failure {
+            Failure::Refused(refused) => Error::Refused {
+                server,
+                reason: Refused::to_string(&refused),
+            },
+            Failure::Tls(reason) => Error::Tls { server, reason },
+            Failure::TimedOut => Error::TimedOut { server },
+            Failure::Unreachable(reason) => Error::Unreachable { server, reason },
+        }
+    }
+
+    fn unexpected(&self, status: StatusCode) -> Error {
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Error::Status {
+                server: self.server(),
+                status: status.as_u16(),
+            };
+        }
+        self.not_keystone(&format!("HTTP {} on /auth/tokens", status.as_u16()))
+    }
+
+    fn not_keystone(&self, reason: &str) -> Error {
+        Error::NotKeystone {
+            server: self.server(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn server(&self) -> String {
+        server(&self.base)
+    }
+}
+
+/// Host and port as a URL has them.
+pub(super) fn server(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Writes the ids that tie a request together across services.
+pub(super) fn insert_ids(headers: &mut HeaderMap, ids: &RequestContext) {
+    for (name, value) in [
+        ("x-openstack-request-id", &ids.request_id),
+        ("traceparent", &ids.traceparent),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value)
+            && !value.is_empty()
+        {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// A 404 of Keystone's own, not of a server that has no such path.
+fn is_keystone_fault(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(bytes).is_ok_and(|fault| fault.pointer("/error/code").is_some())
+}
+
+/// `auth_url` with `/v3` at its end, once.
+fn versioned(auth_url: &Url) -> Result<Url, Error> {
+    let bad = |reason: &str| Err(Error::BadUrl(reason.to_owned()));
+    if !matches!(auth_url.scheme(), "http" | "https") || !auth_url.has_host() {
+        return bad("is not an http or https URL");
+    }
+    if !auth_url.username().is_empty() || auth_url.password().is_some() {
+        return bad("has a user name or password in it; credentials have their own fields");
+    }
+    if auth_url.query().is_some() || auth_url.fragment().is_some() {
+        return bad("has a query or fragment; it is the plain URL of a Keystone");
+    }
+    let mut segments: Vec<&str> = auth_url
+        .path_segments()
+        .into_iter()
+        .flatten()
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    if segments.last().is_some_and(|last| path::version(last).is_some()) {
+        segments.pop();
+    }
+    segments.push("v3");
+    let mut url = auth_url.clone();
+    url.set_path(&segments.join("/"));
+    Ok(url)
+}
+
+fn password_body(credential: &Credential, fallback_project: Option<&str>) -> Value {
+    let Credential::Password {
+        username,
+        user_id,
+        user_domain_name,
+        user_domain_id,
+        password,
+        project_name,
+        project_domain_name,
+        project_domain_id,
+    } = credential
+    else {
+        return Value::Null;
+    };
+    let mut user = json!({"password": password.expose()});
+    match (user_id, username) {
+        (Some(id), _) => user["id"] = json!(id),
+        (None, name) => {
+            user["name"] = json!(name);
+            user["domain"] = domain(user_domain_id.as_deref(), user_domain_name.as_deref());
+        }
+    }
+    let mut auth = json!({"identity": {"methods": ["password"], "password": {"user": user}}});
+    match (fallback_project, project_name) {
+        (Some(id), _) => auth["scope"] = json!({"project": {"id": id}}),
+        (None, Some(name)) => {
+            let domain = domain(project_domain_id.as_deref(), project_domain_name.as_deref());
+            auth["scope"] = json!({"project": {"name": name, "domain": domain}});
+        }
+        (None, None) => {}
+    }
+    json!({"auth": auth})
+}
+
+fn domain(id: Option<&str>, name: Option<&str>) -> Value {
+    match (id, name) {
+        (Some(id), _) => json!({"id": id}),
+        (None, Some(name)) => json!({"name": name}),
+        (None, None) => json!({"id": "default"}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_auth_url_is_taken_with_and_without_its_version() {
+        for (given, used) in [
+            ("http://k:5000", "http://k:5000/v3"),
+            ("http://k:5000/", "http://k:5000/v3"),
+            ("http://k:5000/v3", "http://k:5000/v3"),
+            ("http://k:5000/v3/", "http://k:5000/v3"),
+            ("http://k:5000/v2.0/", "http://k:5000/v3"),
+            ("https://k/identity", "https://k/identity/v3"),
+            ("https://k/identity/v3/", "https://k/identity/v3"),
+        ] {
+            let url = versioned(&Url::parse(given).unwrap()).unwrap();
+            assert_eq!(url.as_str(), used);
+        }
+        for bad in ["ftp://k/", "http://u:p@k/", "http://k/?x=1", "http://k/#x", "data:x"] {
+            assert!(versioned(&Url::parse(bad).unwrap()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_default_where_none_is_given() {
+        let credential = Credential::Password {
+            username: Some("u".into()),
+            user_id: None,
+            user_domain_name: None,
+            user_domain_id: None,
+            password: Secret::new("p".into()),
+            project_name: Some("x".into()),
+            project_domain_name: Some("D".into()),
+            project_domain_id: None,
+        };
+        assert_eq!(
+            password_body(&credential, None),
+            json!({"auth": {
+                "identity": {"methods": ["password"], "password": {"user": {
+                    "name": "u", "password": "p", "domain": {"id": "default"}}}},
+                "scope": {"project": {"name": "x", "domain": {"name": "D"}}}}})
+        );
+        let by_id = password_body(&credential, Some("p1"));
+        assert_eq!(by_id["auth"]["scope"], json!({"project": {"id": "p1"}}));
+    }
+}

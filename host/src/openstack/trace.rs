@@ -1,0 +1,106 @@
+//! The one row that each request of an action leaves in its run's journal.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Clock,
+    domain::{Journal, LogLevel, LogLine, RequestTrace},
+};
+
+/// The most characters of a text that a guest chose.
+const LONGEST: usize = 1024;
+
+/// A request under way. When it is dropped before its end, the row says so.
+pub(super) struct Trace {
+    journal: Arc<Journal>,
+    clock: Arc<dyn Clock>,
+    row: Option<RequestTrace>,
+}
+
+impl Trace {
+    pub(super) fn begin(
+        journal: Arc<Journal>,
+        clock: Arc<dyn Clock>,
+        method: &str,
+        service_type: &str,
+        path: &str,
+    ) -> Self {
+        let row = RequestTrace {
+            at: clock.now(),
+            method: cut(method),
+            service_type: cut(service_type),
+            region: None,
+            path: cut(path),
+            status: None,
+            error: None,
+            duration_ms: 0,
+            service_request_id: None,
+        };
+        Self {
+            journal,
+            clock,
+            row: Some(row),
+        }
+    }
+
+    /// Where it went, once that is known.
+    pub(super) fn went_to(&mut self, region: Option<&str>, path: &str) {
+        if let Some(row) = &mut self.row {
+            row.region = region.map(cut);
+            row.path = cut(path);
+        }
+    }
+
+    /// What the service answered.
+    pub(super) fn answered(&mut self, status: u16, service_request_id: Option<String>) {
+        if let Some(row) = &mut self.row {
+            row.status = Some(status);
+            row.service_request_id = service_request_id.as_deref().map(cut);
+        }
+    }
+
+    /// Keeps the row; `error` is why there was no answer.
+    pub(super) fn end(mut self, error: Option<String>) {
+        self.keep(error);
+    }
+
+    /// Tells the user why a request was refused.
+    pub(super) fn warn(&self, message: &str) {
+        self.journal.log(LogLine {
+            at: self.clock.now(),
+            level: LogLevel::Warn,
+            message: format!("Denied(\"{}\")", cut(message)),
+            fields: String::new(),
+        });
+    }
+
+    fn keep(&mut self, error: Option<String>) {
+        let Some(mut row) = self.row.take() else {
+            return;
+        };
+        row.error = error.as_deref().map(cut);
+        let took = self.clock.now().since(row.at);
+        row.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(
+            method = %row.method,
+            service = %row.service_type,
+            status = row.status,
+            duration_ms = row.duration_ms,
+            "sent a request for an action"
+        );
+        self.journal.request(row);
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        self.keep(Some("the run ended before the answer".to_owned()));
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
