@@ -1,0 +1,200 @@
+//! What routes say about themselves, and the OpenAPI document made of it.
+
+use axum::http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::{
+    error::FaultView,
+    routes::{Access, Route},
+};
+
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+#[derive(Debug, Clone, Copy)]
+enum Content {
+    Json(SchemaOf),
+    Wasm,
+    Text,
+}
+
+/// What a route does, takes and answers.
+#[derive(Debug, Clone)]
+pub struct Doc {
+    summary: &'static str,
+    query: &'static [(&'static str, &'static str)],
+    headers: bool,
+    takes: Option<Content>,
+    status: StatusCode,
+    answers: Option<Content>,
+}
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+impl Doc {
+    /// A route that answers 204 without a body.
+    #[must_use]
+    pub const fn new(summary: &'static str) -> Self {
+        Self {
+            summary,
+            query: &[],
+            headers: false,
+            takes: None,
+            status: StatusCode::NO_CONTENT,
+            answers: None,
+        }
+    }
+
+    /// It takes these arguments of the query: names and descriptions.
+    #[must_use]
+    pub const fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// It takes the headers of a target cloud.
+    #[must_use]
+    pub const fn target_headers(mut self) -> Self {
+        self.headers = true;
+        self
+    }
+
+    /// It takes `T` in JSON.
+    #[must_use]
+    pub fn takes<T: JsonSchema>(mut self) -> Self {
+        self.takes = Some(Content::Json(schema_of::<T>));
+        self
+    }
+
+    /// It takes a component.
+    #[must_use]
+    pub const fn takes_wasm(mut self) -> Self {
+        self.takes = Some(Content::Wasm);
+        self
+    }
+
+    /// It answers `T` in JSON.
+    #[must_use]
+    pub fn answers<T: JsonSchema>(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self.answers = Some(Content::Json(schema_of::<T>));
+        self
+    }
+
+    /// It answers a component.
+    #[must_use]
+    pub const fn answers_wasm(mut self) -> Self {
+        self.status = StatusCode::OK;
+        self.answers = Some(Content::Wasm);
+        self
+    }
+
+    /// It answers plain text.
+    #[must_use]
+    pub const fn answers_text(mut self) -> Self {
+        self.status = StatusCode::OK;
+        self.answers = Some(Content::Text);
+        self
+    }
+
+    /// What the route does, in one sentence.
+    #[must_use]
+    pub const fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    /// The names of its query arguments.
+    pub fn query_names(&self) -> impl Iterator<Item = &'static str> {
+        self.query.iter().map(|(name, _)| *name)
+    }
+}
+
+/// The OpenAPI 3.1 document of `routes`.
+pub(super) fn open_api(routes: &[Route]) -> Value {
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        })
+        .into_generator();
+    let fault = schema_of::<FaultView>(&mut generator);
+    let mut paths: Map<String, Value> = Map::new();
+    for route in routes {
+        let operation = operation(route, &fault, &mut generator);
+        let methods = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Value::Object(methods) = methods {
+            methods.insert(route.method.as_str().to_ascii_lowercase(), operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Zonda", "version": env!("CARGO_PKG_VERSION"),
+                  "description": "Runs WebAssembly actions against any OpenStack cloud; Mistral's v2 API.",
+                  "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": { "token": { "type": "apiKey", "in": "header", "name": "X-Auth-Token" } },
+        },
+    })
+}
+
+fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> Value {
+    let doc = &route.doc;
+    let mut parameters: Vec<Value> = path_parameters(route.path)
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    for (name, description) in doc.query {
+        parameters.push(
+            json!({ "name": name, "in": "query", "description": description,
+                                "schema": { "type": "string" } }),
+        );
+    }
+    if doc.headers {
+        for name in super::target::header_names() {
+            parameters
+                .push(json!({ "name": name, "in": "header", "schema": { "type": "string" } }));
+        }
+    }
+    let mut answer = json!({ "description": doc.status.canonical_reason() });
+    if let (Some(content), Value::Object(members)) = (doc.answers, &mut answer) {
+        members.insert("content".to_owned(), media(content, generator));
+    }
+    let mut responses = Map::new();
+    responses.insert(doc.status.as_u16().to_string(), answer);
+    responses.insert(
+        "default".to_owned(),
+        json!({ "description": "A refusal", "content": { "application/json": { "schema": fault } } }),
+    );
+    let mut operation =
+        json!({ "summary": doc.summary, "parameters": parameters, "responses": responses });
+    if let Value::Object(members) = &mut operation {
+        if let Some(content) = doc.takes {
+            let body = json!({ "required": true, "content": media(content, generator) });
+            members.insert("requestBody".to_owned(), body);
+        }
+        match route.access {
+            Access::Open => members.insert("security".to_owned(), json!([])),
+            Access::Guarded(rule) => {
+                members.insert("x-policy-rule".to_owned(), json!(rule.name()));
+                members.insert("security".to_owned(), json!([{ "token": [] }, {}]))
+            }
+        };
+    }
+    operation
+}
+
+fn media(content: Content, generator: &mut SchemaGenerator) -> Value {
+    match content {
+        Content::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
+        Content::Wasm => json!({ "application/wasm": {} }),
+        Content::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
+    }
+}
+
+fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}

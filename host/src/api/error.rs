@@ -1,0 +1,235 @@
+//! What an operation is refused with: a status and Mistral's fault body.
+
+use std::borrow::Cow;
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tracing::error;
+
+use crate::{engine, policy, telemetry::Chain};
+
+/// The body of every refusal.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FaultView {
+    /// `Client` for what the caller can mend, `Server` for the rest.
+    pub faultcode: &'static str,
+    /// What is wrong, and what would be right.
+    pub faultstring: Cow<'static, str>,
+    /// Always null.
+    pub debuginfo: Option<()>,
+}
+
+/// Why a request was refused.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    message: Cow<'static, str>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+        }
+    }
+
+    /// 400: the request is wrong in itself.
+    pub(crate) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 403: the caller may not do this.
+    pub(crate) fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// 404: there is no such thing, or it is another project's.
+    pub(crate) fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 405: the path is known, the method is not.
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This method is not allowed here.",
+        )
+    }
+
+    /// 413: the body is longer than `max_bytes`, which the operator sets by `setting`.
+    pub(crate) fn too_large(max_bytes: u64, setting: &str) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("The body is longer than {max_bytes} bytes, the host's {setting}."),
+        )
+    }
+
+    /// 415: the body is of another type than the route takes.
+    pub(crate) fn wrong_type(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+    }
+
+    /// 503: a service that the host depends on does not answer.
+    pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// 500: logs `source` with its chain and tells the caller nothing of it.
+    pub(crate) fn internal(source: &(dyn std::error::Error + 'static)) -> Self {
+        error!(error = %Chain(source), "a request failed inside the host");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+    }
+
+    /// The HTTP status.
+    #[cfg(test)]
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The `faultstring`.
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl From<policy::Forbidden> for ApiError {
+    fn from(_: policy::Forbidden) -> Self {
+        Self::forbidden("Operation forbidden (insufficient permissions)")
+    }
+}
+
+impl From<engine::Error> for ApiError {
+    fn from(source: engine::Error) -> Self {
+        match source {
+            engine::Error::NotFound(what) => Self::not_found(what),
+            engine::Error::BadInput(fault) => Self::bad_request(fault),
+            engine::Error::Forbidden(why) => Self::forbidden(why),
+            engine::Error::Conflict(what) => Self::new(StatusCode::CONFLICT, what),
+            engine::Error::Refused(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
+            engine::Error::Host(_) => Self::internal(&source),
+            engine::Error::Store(source) => match source {
+                crate::store::Error::Unavailable(_) => {
+                    error!(error = %Chain(&source), "the store cannot be reached");
+                    Self::unavailable("The store cannot be reached; try again later.")
+                }
+                crate::store::Error::Corrupt { .. }
+                | crate::store::Error::Conflict { .. }
+                | crate::store::Error::LeaseLost(_) => Self::internal(&source),
+            },
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let faultcode = if self.status.is_server_error() {
+            "Server"
+        } else {
+            "Client"
+        };
+        let body = FaultView {
+            faultcode,
+            faultstring: self.message,
+            debuginfo: None,
+        };
+        (self.status, Json(body)).into_response()
+    }
+}
+
+/// A 401 in the shape that Keystone's middleware gives it, which the stock client reads.
+pub(crate) fn unauthorized(keystone: Option<&str>, why: &str) -> Response {
+    const MESSAGE: HeaderName = HeaderName::from_static("server-error-message");
+    // A header holds visible ASCII only.
+    let line: String = why
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '?'
+            }
+        })
+        .collect();
+    let escaped = line
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let page = format!(
+        "<html>\n <head>\n  <title>401 Unauthorized</title>\n </head>\n <body>\n  <h1>401 Unauthorized</h1>\n  \
+         {escaped}<br /><br />\n </body>\n</html>"
+    );
+    let mut response = (
+        StatusCode::UNAUTHORIZED,
+        [(header::CONTENT_TYPE, "text/html; charset=UTF-8")],
+        page,
+    )
+        .into_response();
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&line) {
+        headers.insert(MESSAGE, value);
+    }
+    let challenge = keystone.map_or_else(
+        || "Bearer".to_owned(),
+        |uri| format!("Keystone uri=\"{uri}\""),
+    );
+    if let Ok(value) = HeaderValue::from_str(&challenge) {
+        headers.insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(response: Response) -> serde_json::Value {
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_has_mistrals_shape() {
+        let response = ApiError::not_found("Action not found [name=std.ecoh]").into_response();
+        assert_eq!(response.status(), 404);
+        assert_eq!(
+            body(response).await,
+            serde_json::json!({
+                "faultcode": "Client",
+                "faultstring": "Action not found [name=std.ecoh]",
+                "debuginfo": null
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_the_host_says_nothing_of_its_inside() {
+        let source = std::io::Error::other("/var/lib/zonda is full");
+        let response = ApiError::internal(&source).into_response();
+        assert_eq!(response.status(), 500);
+        let body = body(response).await;
+        assert_eq!(body["faultcode"], "Server");
+        assert_eq!(body["faultstring"], "internal error");
+    }
+
+    #[test]
+    fn a_401_names_keystone_and_stays_on_one_line() {
+        let response = unauthorized(Some("http://k:5000/v3"), "Failed\r\nto validate");
+        assert_eq!(
+            response.headers()["www-authenticate"],
+            "Keystone uri=\"http://k:5000/v3\""
+        );
+        assert_eq!(
+            response.headers()["server-error-message"],
+            "Failed??to validate"
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! What handlers take in: bodies, query arguments and the acting caller, whose refusals are [`ApiError`]s.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    http::{StatusCode, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use super::{App, error::ApiError};
+use crate::{
+    auth::Caller,
+    domain::{Operation, RequestContext},
+};
+
+/// A type that is read from a JSON body.
+pub(crate) trait JsonBody: DeserializeOwned {
+    /// What Mistral calls this body in its refusals.
+    const ARGUMENT: &'static str;
+}
+
+/// A JSON body, whatever its `Content-Type` says: some clients send none.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: JsonBody> FromRequest<App> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, app)
+            .await
+            .map_err(|rejection| unread(&rejection, app))?;
+        from_json(&bytes).map(Self)
+    }
+}
+
+fn unread(rejection: &BytesRejection, app: &App) -> ApiError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        ApiError::too_large(
+            app.settings.max_body_bytes as u64,
+            "[listen] max_body_bytes",
+        )
+    } else {
+        ApiError::bad_request("The body ended early.")
+    }
+}
+
+fn from_json<T: JsonBody>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|fault| {
+        let place = format!(" at line {} column {}", fault.line(), fault.column());
+        let text = fault.to_string();
+        if !fault.is_data() {
+            return ApiError::bad_request(format!("Request is not in valid JSON format: {text}"));
+        }
+        let text = text.strip_suffix(&place).unwrap_or(&text);
+        let unknown = text
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split('`').next());
+        ApiError::bad_request(unknown.map_or_else(
+            || text.to_owned(),
+            |name| format!("Unknown attribute for argument {}: {name}", T::ARGUMENT),
+        ))
+    })
+}
+
+/// The arguments of the query. Take those that are known, then [`finish`](Self::finish).
+#[derive(Debug, Default)]
+pub(crate) struct QueryArgs(Vec<(String, String)>);
+
+impl QueryArgs {
+    /// The arguments that `query` holds.
+    pub(crate) fn parse(query: &str) -> Self {
+        Self(
+            url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    /// Takes `name` out; the last one where it comes several times.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        let mut found = None;
+        self.0.retain_mut(|(key, value)| {
+            let is_it = key == name;
+            if is_it {
+                found = Some(std::mem::take(value));
+            }
+            !is_it
+        });
+        found
+    }
+
+    /// Takes the flag `name` out; absent and empty are false.
+    pub(crate) fn take_flag(&mut self, name: &str) -> Result<bool, ApiError> {
+        let Some(text) = self.take(name) else {
+            return Ok(false);
+        };
+        match text.to_ascii_lowercase().as_str() {
+            "" | "false" | "0" | "no" | "off" => Ok(false),
+            "true" | "1" | "yes" | "on" => Ok(true),
+            _ => Err(ApiError::bad_request(format!(
+                "{name}: must be true or false, not \"{text}\"."
+            ))),
+        }
+    }
+
+    /// Refuses what nobody took.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(ApiError::bad_request(format!(
+                "Unknown argument: \"{name}\""
+            ))),
+        }
+    }
+}
+
+impl FromRequestParts<App> for QueryArgs {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        Ok(parts.uri.query().map(Self::parse).unwrap_or_default())
+    }
+}
+
+/// A path with one variable part, decoded.
+pub(crate) struct Path(pub(crate) String);
+
+impl FromRequestParts<App> for Path {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let params = axum::extract::RawPathParams::from_request_parts(parts, &())
+            .await
+            .map_err(|_| ApiError::not_found("The path is not valid UTF-8."))?;
+        let first = params.iter().next().map(|(_, value)| value.to_owned());
+        first
+            .map(Self)
+            .ok_or_else(|| ApiError::not_found("Not found"))
+    }
+}
+
+/// Who acts, for the engine, and the caller whom the guard let in.
+pub(crate) struct Acting {
+    /// The caller's side of the operation.
+    pub(crate) op: Operation,
+    /// The caller.
+    pub(crate) caller: Arc<Caller>,
+}
+
+impl FromRequestParts<App> for Acting {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Arc<Caller>>().cloned();
+        let request = parts.extensions.get::<RequestContext>().cloned();
+        let (Some(caller), Some(request)) = (caller, request) else {
+            return Err(ApiError::internal(&NoGuard));
+        };
+        let op = Operation {
+            project_id: caller.project_id.clone(),
+            user_id: caller.user_id.clone(),
+            request,
+        };
+        Ok(Self { op, caller })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a handler that needs a caller is on an open route")]
+struct NoGuard;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[expect(dead_code, reason = "only its presence matters")]
+        name: String,
+    }
+
+    impl JsonBody for Body {
+        const ARGUMENT: &'static str = "action_ex";
+    }
+
+    #[test]
+    fn an_unknown_member_is_named_as_mistral_does() {
+        let refusal = from_json::<Body>(br#"{"nam": 1}"#).unwrap_err();
+        assert_eq!(
+            refusal.message(),
+            "Unknown attribute for argument action_ex: nam"
+        );
+    }
+
+    #[test]
+    fn broken_json_is_a_400_that_says_where() {
+        let refusal = from_json::<Body>(b"{").unwrap_err();
+        assert_eq!(refusal.status(), 400);
+        assert!(refusal.message().contains("line 1"));
+    }
+
+    #[test]
+    fn flags_are_parsed_and_not_just_there() {
+        let mut args = QueryArgs::parse("a=True&b=false&c=&d=maybe");
+        assert!(args.take_flag("a").unwrap());
+        assert!(!args.take_flag("b").unwrap());
+        assert!(!args.take_flag("c").unwrap());
+        assert!(args.take_flag("d").is_err());
+        assert!(!args.take_flag("e").unwrap());
+    }
+
+    #[test]
+    fn an_unknown_argument_is_named_as_mistral_does() {
+        let mut args = QueryArgs::parse("limit=1&lmit=2");
+        assert_eq!(args.take("limit").as_deref(), Some("1"));
+        assert_eq!(
+            args.finish().unwrap_err().message(),
+            "Unknown argument: \"lmit\""
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! The REST API: Mistral's v2, and what Mistral has not.
+//!
+//! A request passes, from outside in: [`layers::without_trailing_slash`] (before routing), the limit of bodies,
+//! [`layers::request`] (ids, span, log line, metrics), and its route's guard (who calls, and may they).
+
+mod doc;
+mod error;
+mod extract;
+mod filter;
+mod json_text;
+mod layers;
+mod page;
+mod root;
+mod routes;
+mod settings;
+mod target;
+#[cfg(test)]
+mod tests;
+mod v2;
+
+use std::{borrow::Cow, ops::Deref, path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderMap, header},
+    middleware::from_fn_with_state,
+};
+use tower::util::MapRequest;
+
+pub use doc::Doc;
+pub use error::FaultView;
+pub use routes::{Access, Route, Routes};
+pub use settings::Settings;
+pub use v2::{action_executions, actions, modules};
+
+use self::error::ApiError;
+use crate::{auth::Authenticator, engine::Engine, metrics::Metrics, policy::Policy};
+
+/// What handlers reach.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// Carries operations out.
+    pub engine: Arc<Engine>,
+    /// Says who calls.
+    pub auth: Authenticator,
+    /// Says what they may.
+    pub policy: Policy,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// `[listen]`.
+    pub settings: Settings,
+    /// The largest module in bytes: `[runtime.compile] max_component_mib`.
+    pub max_module_bytes: u64,
+    /// The folder in which uploads are received.
+    pub uploads: PathBuf,
+    /// The OpenAPI document, made once; see [`open_api`].
+    pub open_api: Bytes,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// The application of `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Where this host is reached: `public_url`, else the host that the request names.
+    fn base_url(&self, headers: &HeaderMap) -> Cow<'_, str> {
+        if let Some(url) = &self.settings.public_url {
+            return url.as_str().trim_end_matches('/').into();
+        }
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        format!("http://{}", host.unwrap_or(&self.settings.address)).into()
+    }
+
+    async fn check_readiness(&self) -> Result<(), ApiError> {
+        let probe = crate::engine::ListModules {
+            project: None,
+            page: crate::domain::PageRequest {
+                limit: 1,
+                marker: None,
+                order: crate::domain::Order::Ascending,
+            },
+        };
+        self.engine.modules(probe).await?;
+        Ok(())
+    }
+}
+
+/// Every route of the API.
+#[must_use]
+pub fn routes() -> Routes {
+    v2::routes(root::routes(Routes::default()))
+}
+
+/// The OpenAPI document of every route.
+#[must_use]
+pub fn open_api() -> Bytes {
+    doc::open_api(&routes().table()).to_string().into()
+}
+
+/// The service that answers requests.
+pub type Service = MapRequest<Router, fn(Request) -> Request>;
+
+/// The API over `app`.
+#[must_use]
+pub fn service(app: &App) -> Service {
+    let router = routes()
+        .mount(app)
+        .layer(from_fn_with_state(app.clone(), layers::request))
+        .layer(DefaultBodyLimit::max(app.settings.max_body_bytes))
+        .with_state(app.clone());
+    MapRequest::new(
+        router,
+        layers::without_trailing_slash as fn(Request) -> Request,
+    )
+}

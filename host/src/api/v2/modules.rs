@@ -1,0 +1,376 @@
+//! Modules: upload, look at, replace, roll back, delete.
+
+use axum::{
+    Json as Answer,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio_util::io::ReaderStream;
+
+mod receive;
+
+use crate::{
+    api::{
+        App,
+        doc::Doc,
+        error::ApiError,
+        extract::{Acting, Json, JsonBody, Path, QueryArgs},
+        json_text::time,
+        page::{Listable, PageArgs, Shown},
+        routes::Routes,
+    },
+    auth::Caller,
+    domain::{Module, ModuleId, ModuleName, ModuleVersion, PageRequest, Scope, Timestamp},
+    engine::{ListModules, ModuleRef, NewModule},
+    policy::Rule,
+};
+
+const LISTABLE: Listable = Listable {
+    path: "/v2/modules",
+    default_sort: "created_at",
+    sort_keys: &["created_at"],
+    fields: &[
+        "id",
+        "name",
+        "version",
+        "digest",
+        "scope",
+        "project_id",
+        "is_system",
+        "created_at",
+        "updated_at",
+    ],
+};
+
+const LIST_QUERY: &[(&str, &str)] = &[
+    ("limit", "at most so many, 1 to 1000"),
+    ("marker", "the id of the last one of the page before"),
+    ("sort_keys", "created_at or id"),
+    ("sort_dirs", "asc or desc"),
+    ("fields", "the fields to show, separated by commas"),
+    ("all_projects", "those of all projects"),
+    ("all_tenants", "the same as all_projects"),
+];
+
+/// Adds the routes of modules.
+pub(super) fn routes(routes: Routes) -> Routes {
+    const OK: StatusCode = StatusCode::OK;
+    routes
+        .post(
+            "/v2/modules",
+            Rule::ModulesCreate,
+            Doc::new("Takes in a component as a module's first version.")
+                .query(&[
+                    ("name", "the module's name, the prefix of its actions"),
+                    ("scope", "private or public"),
+                ])
+                .takes_wasm()
+                .answers::<ModuleView>(StatusCode::CREATED),
+            create,
+        )
+        .get(
+            "/v2/modules",
+            Rule::ModulesList,
+            Doc::new("Lists modules, oldest first.")
+                .query(LIST_QUERY)
+                .answers::<ModulesView>(OK),
+            list,
+        )
+        .get(
+            "/v2/modules/{module}",
+            Rule::ModulesGet,
+            Doc::new("Shows a module by name or id.").answers::<ModuleView>(OK),
+            get,
+        )
+        .put(
+            "/v2/modules/{module}",
+            Rule::ModulesUpdate,
+            Doc::new("Takes in a component as a module's next version, which becomes current.")
+                .takes_wasm()
+                .answers::<ModuleView>(OK),
+            update,
+        )
+        .delete(
+            "/v2/modules/{module}",
+            Rule::ModulesDelete,
+            Doc::new("Deletes a module."),
+            delete,
+        )
+        .get(
+            "/v2/modules/{module}/content",
+            Rule::ModulesGet,
+            Doc::new("The component of a module's current version.").answers_wasm(),
+            content,
+        )
+        .post(
+            "/v2/modules/{module}/rollback",
+            Rule::ModulesUpdate,
+            Doc::new("Makes another version of a module current.")
+                .takes::<RollbackBody>()
+                .answers::<ModuleView>(OK),
+            rollback,
+        )
+}
+
+/// The version to make current.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackBody {
+    /// Its number.
+    version: u32,
+}
+
+impl JsonBody for RollbackBody {
+    const ARGUMENT: &'static str = "rollback";
+}
+
+/// A module.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ModuleView {
+    id: String,
+    name: String,
+    /// The number of the current version.
+    version: u32,
+    /// `sha256:` and 64 hexadecimal digits of the current version.
+    digest: String,
+    scope: &'static str,
+    /// Null for a module that the host ships.
+    project_id: Option<String>,
+    is_system: bool,
+    #[serde(serialize_with = "time")]
+    #[schemars(with = "String")]
+    created_at: Option<Timestamp>,
+    #[serde(serialize_with = "time")]
+    #[schemars(with = "Option<String>")]
+    updated_at: Option<Timestamp>,
+    /// Oldest first; only when one module is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versions: Option<Vec<ModuleVersionView>>,
+}
+
+/// One version of a module.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ModuleVersionView {
+    version: u32,
+    digest: String,
+    size_bytes: u64,
+    /// The names of what it offers.
+    actions: Vec<String>,
+    uploaded_by: Option<String>,
+    #[serde(serialize_with = "time")]
+    #[schemars(with = "String")]
+    created_at: Option<Timestamp>,
+}
+
+/// A page of modules.
+#[derive(Serialize, JsonSchema)]
+pub struct ModulesView {
+    modules: Vec<Shown<ModuleView>>,
+    /// The next page, when this one is full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl From<Module> for ModuleView {
+    fn from(module: Module) -> Self {
+        Self {
+            id: module.id.to_string(),
+            name: module.name.to_string(),
+            version: module.version,
+            digest: module.digest.to_string(),
+            scope: module.scope.as_str(),
+            is_system: module.is_system(),
+            project_id: module.project_id.map(|id| id.to_string()),
+            created_at: Some(module.created_at),
+            updated_at: module.updated_at,
+            versions: None,
+        }
+    }
+}
+
+impl From<ModuleVersion> for ModuleVersionView {
+    fn from(version: ModuleVersion) -> Self {
+        Self {
+            version: version.version,
+            digest: version.digest.to_string(),
+            size_bytes: version.size_bytes,
+            actions: version
+                .actions
+                .iter()
+                .map(|spec| spec.name.to_string())
+                .collect(),
+            uploaded_by: version.uploaded_by,
+            created_at: Some(version.created_at),
+        }
+    }
+}
+
+/// `POST /v2/modules`: takes in a new module.
+async fn create(
+    State(app): State<App>,
+    Acting { op, caller }: Acting,
+    mut args: QueryArgs,
+    request: Request,
+) -> Result<(StatusCode, Answer<ModuleView>), ApiError> {
+    let name = args.take("name").ok_or_else(|| {
+        ApiError::bad_request(
+            "name: is missing; give it as ?name=N, the prefix of the module's actions.",
+        )
+    })?;
+    let name = ModuleName::parse(&name)
+        .map_err(|fault| ApiError::bad_request(format!("name: {fault}")))?;
+    let scope = parse_scope(&app, &caller, args.take("scope"))?;
+    args.finish()?;
+    let received = receive::receive(&app, request).await?;
+    let new = NewModule {
+        name,
+        scope,
+        upload: received.upload(),
+    };
+    let module = app.engine.create_module(&op, new).await?;
+    Ok((StatusCode::CREATED, Answer(module.into())))
+}
+
+/// `GET /v2/modules`: a page of those that the caller can use.
+async fn list(
+    State(app): State<App>,
+    Acting { op, caller }: Acting,
+    headers: HeaderMap,
+    mut args: QueryArgs,
+) -> Result<Answer<ModulesView>, ApiError> {
+    let page = PageArgs::take(&mut args, &LISTABLE)?;
+    let all_projects = args.take_flag("all_projects")? | args.take_flag("all_tenants")?;
+    args.finish()?;
+    if all_projects {
+        app.policy.enforce(&caller, Rule::ModulesListAllProjects)?;
+    }
+    let marker = page.marker.as_deref().map(|marker| {
+        marker
+            .parse::<ModuleId>()
+            .map_err(|_| ApiError::bad_request("marker: is the id of a module, a UUID."))
+    });
+    let found = app
+        .engine
+        .modules(ListModules {
+            project: (!all_projects).then(|| op.project_id.clone()),
+            page: PageRequest {
+                limit: page.limit,
+                marker: marker.transpose()?.map(ModuleId::uuid),
+                order: page.order,
+            },
+        })
+        .await?;
+    let next = found.items.last().filter(|_| found.is_full).map(|last| {
+        let repeated = [("all_projects".into(), "true".into())];
+        let repeated = if all_projects {
+            repeated.as_slice()
+        } else {
+            &[]
+        };
+        page.next(
+            &app.base_url(&headers),
+            &LISTABLE,
+            repeated,
+            &last.id.to_string(),
+        )
+    });
+    let fields = page.fields.as_deref();
+    let views = found
+        .items
+        .into_iter()
+        .map(|module| Shown::new(ModuleView::from(module), fields));
+    Ok(Answer(ModulesView {
+        modules: views.collect::<Result<_, _>>()?,
+        next,
+    }))
+}
+
+/// `GET /v2/modules/{module}`: one with its versions.
+async fn get(
+    State(app): State<App>,
+    Acting { op, .. }: Acting,
+    Path(module): Path,
+) -> Result<Answer<ModuleView>, ApiError> {
+    let (module, versions) = app.engine.module(&op, &parse_ref(&module)?).await?;
+    Ok(Answer(ModuleView {
+        versions: Some(versions.into_iter().map(ModuleVersionView::from).collect()),
+        ..ModuleView::from(module)
+    }))
+}
+
+/// `PUT /v2/modules/{module}`: takes in its next version.
+async fn update(
+    State(app): State<App>,
+    Acting { op, .. }: Acting,
+    Path(module): Path,
+    args: QueryArgs,
+    request: Request,
+) -> Result<Answer<ModuleView>, ApiError> {
+    args.finish()?;
+    let module = parse_ref(&module)?;
+    let received = receive::receive(&app, request).await?;
+    let module = app
+        .engine
+        .add_module_version(&op, &module, received.upload())
+        .await?;
+    Ok(Answer(module.into()))
+}
+
+/// `DELETE /v2/modules/{module}`: it goes, with all its versions.
+async fn delete(
+    State(app): State<App>,
+    Acting { op, .. }: Acting,
+    Path(module): Path,
+) -> Result<StatusCode, ApiError> {
+    app.engine.delete_module(&op, &parse_ref(&module)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /v2/modules/{module}/content`: its component.
+async fn content(
+    State(app): State<App>,
+    Acting { op, .. }: Acting,
+    Path(module): Path,
+) -> Result<Response, ApiError> {
+    let file = app.engine.module_content(&op, &parse_ref(&module)?).await?;
+    let body = Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024));
+    Ok(([(header::CONTENT_TYPE, "application/wasm")], body).into_response())
+}
+
+/// `POST /v2/modules/{module}/rollback`: another version becomes current.
+async fn rollback(
+    State(app): State<App>,
+    Acting { op, .. }: Acting,
+    Path(module): Path,
+    Json(body): Json<RollbackBody>,
+) -> Result<Answer<ModuleView>, ApiError> {
+    let module = app
+        .engine
+        .rollback_module(&op, &parse_ref(&module)?, body.version)
+        .await?;
+    Ok(Answer(module.into()))
+}
+
+fn parse_ref(text: &str) -> Result<ModuleRef, ApiError> {
+    if let Ok(id) = text.parse::<ModuleId>() {
+        return Ok(ModuleRef::Id(id));
+    }
+    ModuleName::parse(text)
+        .map(ModuleRef::Name)
+        .map_err(|_| ApiError::not_found(format!("Module not found [name={text}]")))
+}
+
+fn parse_scope(app: &App, caller: &Caller, text: Option<String>) -> Result<Scope, ApiError> {
+    match text.as_deref() {
+        None | Some("private") => Ok(Scope::Private),
+        Some("public") => {
+            app.policy.enforce(caller, Rule::ModulesPublicize)?;
+            Ok(Scope::Public)
+        }
+        Some(_) => Err(ApiError::bad_request("scope: must be private or public.")),
+    }
+}

@@ -1,0 +1,225 @@
+//! Builds every concrete part, listens, and drains when told to end. Only this module knows which parts are in use.
+
+mod metered;
+mod shutdown;
+
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use axum::serve::ListenerExt as _;
+use cap_std::{ambient_authority, fs::Dir};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::metered::Metered;
+use crate::{
+    api::{self, App},
+    auth::Authenticator,
+    clock::{Clock, SystemClock},
+    config::Config,
+    engine::{self, Engine},
+    executor::WasmExecutor,
+    metrics::Metrics,
+    openstack::Clouds,
+    policy::Policy,
+    runtime::ArtefactKey,
+    store::{KeyRing, SledStore},
+    telemetry,
+};
+
+/// The variable of the environment that holds the key ring, where it is not a file in the data folder.
+const KEYS_VARIABLE: &str = "ZONDA_KEYS";
+
+/// Serves until SIGTERM or SIGINT. Returns when what was under way has ended or its grace period is over.
+///
+/// # Errors
+/// When a part cannot be built, with what to mend.
+pub fn serve(config: Config) -> Result<()> {
+    let _flush = telemetry::begin(&config.log)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(run(config))
+}
+
+async fn run(config: Config) -> Result<()> {
+    let grace = Duration::from_secs(config.listen.grace_secs);
+    let signal = shutdown::signal()?;
+    let listener = TcpListener::bind(&config.listen.address)
+        .await
+        .with_context(|| {
+            format!(
+                "[listen] address {} cannot be listened on",
+                config.listen.address
+            )
+        })?;
+    let address = listener.local_addr()?;
+    let folders = Folders::open(&config)?;
+    let metrics = Arc::new(Metrics::default());
+    let engine = build_engine(&config, &folders, address, &metrics).await?;
+    match system_folder(&config) {
+        Some(folder) => engine.load_system_modules(&folder).await.with_context(|| {
+            format!(
+                "the shipped actions in {} cannot be loaded",
+                folder.display()
+            )
+        })?,
+        None => warn!("there are no shipped actions: set [modules] system_path to their folder"),
+    }
+    let app = App::new(api::Parts {
+        engine: Arc::clone(&engine),
+        auth: Authenticator::new(&config.auth, Arc::new(SystemClock))?,
+        policy: Policy,
+        metrics,
+        settings: config.listen,
+        max_module_bytes: config.runtime.compile.max_component_mib << 20,
+        uploads: folders.uploads,
+        open_api: api::open_api(),
+    });
+    let stop = CancellationToken::new();
+    let work = tokio::spawn(Arc::clone(&engine).work(stop.clone(), grace));
+    let service = axum::ServiceExt::<axum::extract::Request>::into_make_service(api::service(&app));
+    // An answer is one write; waiting for more would only delay it.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let serving =
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serving = tokio::spawn(std::future::IntoFuture::into_future(serving));
+    info!(listen.address = %format_args!("http://{address}"), "listening on http://{address}");
+    signal.await;
+    info!(
+        "ending: new requests are refused, and those under way have {} s",
+        grace.as_secs()
+    );
+    stop.cancel();
+    if tokio::time::timeout(grace, serving).await.is_err() {
+        warn!("requests under way are cut off after the grace period");
+    }
+    work.await?;
+    info!("ended");
+    Ok(())
+}
+
+/// The folders of everything the host keeps.
+struct Folders {
+    root: PathBuf,
+    modules: Dir,
+    uploads: PathBuf,
+}
+
+impl Folders {
+    /// Makes what is missing, for the host's user alone, and drops uploads that an earlier process left.
+    fn open(config: &Config) -> Result<Self> {
+        let root = config
+            .store
+            .folder()
+            .context("[store] path is not set, and the user has no home folder")?;
+        let make = |path: &Path| {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .with_context(|| {
+                    format!(
+                        "the folder {} cannot be made; see [store] path",
+                        path.display()
+                    )
+                })
+        };
+        let modules = root.join("modules");
+        let uploads = root.join("uploads");
+        make(&modules)?;
+        make(&uploads)?;
+        for entry in fs::read_dir(&uploads)? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(Self {
+            modules: Dir::open_ambient_dir(&modules, ambient_authority())
+                .with_context(|| format!("the folder {} cannot be opened", modules.display()))?,
+            uploads,
+            root,
+        })
+    }
+}
+
+async fn build_engine(
+    config: &Config,
+    folders: &Folders,
+    address: SocketAddr,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<Engine>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let keys = load_keys(&folders.root, &*clock)?;
+    let (path, cache_mib) = (folders.root.join("store"), config.store.cache_mib);
+    let store = tokio::task::spawn_blocking(move || SledStore::open(&path, cache_mib))
+        .await?
+        .context("the store cannot be opened")?;
+    let clouds = Clouds::new(config.openstack.clone(), &config.http, Arc::clone(&clock))?;
+    clouds.refuse_listeners(vec![address]);
+    let clouds = Arc::new(clouds);
+    let executor = WasmExecutor::new(
+        config.runtime.clone(),
+        folders.modules.try_clone()?,
+        ArtefactKey::new(*keys.derive("zonda compiled code")),
+        Arc::clone(&clouds),
+        Arc::clone(&clock),
+    )
+    .context("the sandbox cannot be built")?;
+    let public_url = config.listen.public_url.as_ref().map(ToString::to_string);
+    let engine = Engine::open(engine::Parts {
+        store: Arc::new(Metered {
+            inner: store,
+            metrics: Arc::clone(metrics),
+        }),
+        executor: Arc::new(Metered {
+            inner: executor,
+            metrics: Arc::clone(metrics),
+        }),
+        clouds: Arc::clone(&clouds),
+        keys: Arc::new(keys),
+        clock,
+        settings: engine::Settings {
+            public_url,
+            ..config.engine.clone()
+        },
+    })
+    .await
+    .context("the engine cannot read the store")?;
+    Ok(engine)
+}
+
+fn load_keys(root: &Path, clock: &dyn Clock) -> Result<KeyRing> {
+    match std::env::var_os(KEYS_VARIABLE) {
+        Some(text) => {
+            let text = text
+                .to_str()
+                .with_context(|| format!("{KEYS_VARIABLE} is not UTF-8"))?;
+            KeyRing::parse(text).with_context(|| format!("{KEYS_VARIABLE} holds no key ring"))
+        }
+        None => {
+            KeyRing::load(&root.join("keys"), clock.now()).context("the key ring cannot be read")
+        }
+    }
+}
+
+/// The folder of the shipped components: the one that is set, else the first beside the program.
+fn system_folder(config: &Config) -> Option<PathBuf> {
+    if let Some(path) = &config.modules.system_path {
+        return Some(path.clone());
+    }
+    let program = std::env::current_exe().ok()?;
+    let beside = program.parent()?;
+    ["../share/zonda/actions", "../actions"]
+        .into_iter()
+        .map(|path| beside.join(path))
+        .find(|path| path.is_dir())
+}
