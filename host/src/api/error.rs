@@ -113,16 +113,11 @@ impl From<engine::Error> for ApiError {
             engine::Error::Forbidden(why) => Self::forbidden(why),
             engine::Error::Conflict(what) => Self::new(StatusCode::CONFLICT, what),
             engine::Error::Refused(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
-            engine::Error::Host(_) => Self::internal(&source),
-            engine::Error::Store(source) => match source {
-                crate::store::Error::Unavailable(_) => {
-                    error!(error = %Chain(&source), "the store cannot be reached");
-                    Self::unavailable("The store cannot be reached; try again later.")
-                }
-                crate::store::Error::Corrupt { .. }
-                | crate::store::Error::Conflict { .. }
-                | crate::store::Error::LeaseLost(_) => Self::internal(&source),
-            },
+            engine::Error::Store(_) if source.is_store_unavailable() => {
+                error!(error = %Chain(&source), "the store cannot be reached");
+                Self::unavailable("The store cannot be reached; try again later.")
+            }
+            engine::Error::Store(_) | engine::Error::Host(_) => Self::internal(&source),
         }
     }
 }

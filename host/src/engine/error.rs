@@ -33,6 +33,14 @@ pub enum Error {
     Host(#[source] BoxError),
 }
 
+impl Error {
+    /// Whether the store cannot be reached at the moment, so that another try may succeed.
+    #[must_use]
+    pub const fn is_store_unavailable(&self) -> bool {
+        matches!(self, Self::Store(store::Error::Unavailable(_)))
+    }
+}
+
 impl From<BadTransition> for Error {
     fn from(transition: BadTransition) -> Self {
         if transition.from.is_completed() {
