@@ -68,7 +68,10 @@ impl KeystoneAuthenticator {
         })?;
         let ca_cert = match &settings.ca_file {
             Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-                wrong("ca_file", format!("{} cannot be read: {error}", path.display()))
+                wrong(
+                    "ca_file",
+                    format!("{} cannot be read: {error}", path.display()),
+                )
             })?),
             None => None,
         };

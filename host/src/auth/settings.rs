@@ -106,7 +106,10 @@ mod tests {
         let settings: Settings =
             toml::from_str("type = 'keystone'\n[keystone]\npassword = 's3cr3t'").unwrap();
         assert_eq!(settings.kind, Kind::Keystone);
-        assert_eq!(settings.keystone.password.clone().unwrap().expose(), "s3cr3t");
+        assert_eq!(
+            settings.keystone.password.clone().unwrap().expose(),
+            "s3cr3t"
+        );
         assert!(!format!("{settings:?}").contains("s3cr3t"));
         assert!(!serde_json::to_string(&settings).unwrap().contains("s3cr3t"));
     }

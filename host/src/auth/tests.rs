@@ -109,7 +109,10 @@ async fn a_caller_is_who_keystone_says() {
     assert!(call(&authenticator, "admin").await.unwrap().is_admin);
     let home = member.home.clone().unwrap();
     assert!(!home.is_target && home.catalog.is_some());
-    assert_eq!(home.credential, Credential::Token(Secret::new("member".into())));
+    assert_eq!(
+        home.credential,
+        Credential::Token(Secret::new("member".into()))
+    );
     assert_eq!(
         keystone.fake.seen("/v3/auth/tokens")[1].header("x-openstack-request-id"),
         "req-1"
@@ -121,7 +124,12 @@ async fn a_token_is_asked_about_once_in_a_while() {
     let keystone = keystone().await;
     let (authenticator, clock) = authenticator(&keystone);
     let calls = (0..5).map(|_| call(&authenticator, "member"));
-    assert!(futures::future::join_all(calls).await.iter().all(Result::is_ok));
+    assert!(
+        futures::future::join_all(calls)
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
     // One for the service user, one for the token.
     assert_eq!(keystone.fake.identity_calls(), 2);
     clock.advance(Duration::from_secs(60));
@@ -174,11 +182,20 @@ fn incomplete_settings_are_told_by_their_field() {
     for (field, text) in [
         ("auth_url", ""),
         ("auth_url", "auth_url = 'not a url'"),
-        ("auth_url", "auth_url = 'ftp://k'\nusername = 'u'\npassword = 'p'"),
+        (
+            "auth_url",
+            "auth_url = 'ftp://k'\nusername = 'u'\npassword = 'p'",
+        ),
         ("username", "auth_url = 'http://k'"),
         ("password", "auth_url = 'http://k'\nusername = 'u'"),
-        ("application_credential_secret", "auth_url = 'http://k'\napplication_credential_id = 'i'"),
-        ("ca_file", "auth_url = 'http://k'\nca_file = '/nowhere/at/all'"),
+        (
+            "application_credential_secret",
+            "auth_url = 'http://k'\napplication_credential_id = 'i'",
+        ),
+        (
+            "ca_file",
+            "auth_url = 'http://k'\nca_file = '/nowhere/at/all'",
+        ),
     ] {
         let settings = format!("type = 'keystone'\n[keystone]\n{text}");
         let settings: Settings = toml::from_str(&settings).unwrap();

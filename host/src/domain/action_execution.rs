@@ -207,6 +207,7 @@ impl ActionExecution {
         }
         self.state = state;
         self.output = output;
+        self.accepted = !self.params.run_sync;
         self.target = None;
         self.updated_at = Some(now);
         Ok(())

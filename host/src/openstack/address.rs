@@ -154,7 +154,10 @@ fn class_v4(ip: Ipv4Addr) -> Option<Refused> {
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => {
             Some(Refused::Private)
         }
-        [192, 0, 0 | 2, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _]
+        [192, 0, 0 | 2, _]
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
         | [240..=255, ..] => Some(Refused::Reserved),
         _ => None,
     }
@@ -162,9 +165,7 @@ fn class_v4(ip: Ipv4Addr) -> Option<Refused> {
 
 fn class_v6(ip: Ipv6Addr) -> Option<Refused> {
     match ip.segments() {
-        [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254] | [0xfe80..=0xfebf, ..] => {
-            Some(Refused::LinkLocal)
-        }
+        [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254] | [0xfe80..=0xfebf, ..] => Some(Refused::LinkLocal),
         [0, 0, 0, 0, 0, 0, 0, 0] | [0xff00..=0xffff, ..] => Some(Refused::NotAHost),
         [0, 0, 0, 0, 0, 0, 0, 1] => Some(Refused::Loopback),
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Some(Refused::Private),
@@ -286,7 +287,11 @@ mod tests {
         };
         let error = resolve(policy(&[], true)).await.err().unwrap();
         assert_eq!(error.downcast_ref(), Some(&Refused::Loopback));
-        assert!(resolve(policy(&["127.0.0.0/8", "::1/128"], true)).await.is_ok());
+        assert!(
+            resolve(policy(&["127.0.0.0/8", "::1/128"], true))
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]

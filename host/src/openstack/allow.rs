@@ -157,8 +157,18 @@ mod tests {
                 "image GET /servers/detail",
                 false,
             ),
-            ("compute GET /servers/*", nova, "compute GET /servers", false),
-            ("compute GET /servers/*", nova, "compute GET /servers/1", true),
+            (
+                "compute GET /servers/*",
+                nova,
+                "compute GET /servers",
+                false,
+            ),
+            (
+                "compute GET /servers/*",
+                nova,
+                "compute GET /servers/1",
+                true,
+            ),
             (
                 "compute GET /servers/*",
                 nova,
@@ -177,7 +187,12 @@ mod tests {
                 "compute GET /servers/1/ips/x",
                 true,
             ),
-            ("compute GET /servers/**", nova, "compute GET /flavors", false),
+            (
+                "compute GET /servers/**",
+                nova,
+                "compute GET /flavors",
+                false,
+            ),
             (
                 "compute GET /**/ips",
                 nova,
@@ -204,7 +219,12 @@ mod tests {
                 "compute GET /servers",
                 true,
             ),
-            ("compute GET /v2/servers", nova, "compute GET /servers", true),
+            (
+                "compute GET /v2/servers",
+                nova,
+                "compute GET /servers",
+                true,
+            ),
             (
                 "compute GET /servers",
                 nova,
@@ -224,7 +244,12 @@ mod tests {
                 false,
             ),
             ("image GET /v2/images", glance, "image GET /v2/images", true),
-            ("image GET /v2/images", glance, "image GET /v1/images", false),
+            (
+                "image GET /v2/images",
+                glance,
+                "image GET /v1/images",
+                false,
+            ),
             ("image GET /images", glance, "image GET /v2/images", true),
             ("image GET /v2/images", glance, "image GET /images", true),
             (

@@ -89,7 +89,7 @@ impl BodyReader {
                 }
                 Ok(Err(error)) => {
                     self.response = None;
-                    return Err(broken(client::failure(&error)));
+                    return Err(client::failure(&error).into_error("service"));
                 }
                 Err(_) => {
                     self.response = None;
@@ -103,13 +103,6 @@ impl BodyReader {
             .len()
             .min(usize::try_from(max.max(1)).unwrap_or(usize::MAX));
         Ok(self.ready.split_to(length))
-    }
-}
-
-fn broken(failure: Failure) -> Error {
-    match failure {
-        Failure::TimedOut => Error::TimedOut,
-        failure => Error::Unreachable(failure.to_string()),
     }
 }
 

@@ -122,7 +122,11 @@ impl<V: Clone, E: Clone> Flights<V, E> {
         F: Future<Output = Result<V, E>>,
     {
         let flight = self.lock().entry(key).or_default().clone();
-        let seat = Seat { flights: self, key, flight };
+        let seat = Seat {
+            flights: self,
+            key,
+            flight,
+        };
         let mut answer = seat.flight.lock().await;
         if let Some(answer) = &*answer {
             return answer.clone();
@@ -195,10 +199,7 @@ mod tests {
 
     #[test]
     fn parts_are_not_run_together() {
-        assert_ne!(
-            key([b"ab".as_slice(), b"c"]),
-            key([b"a".as_slice(), b"bc"])
-        );
+        assert_ne!(key([b"ab".as_slice(), b"c"]), key([b"a".as_slice(), b"bc"]));
     }
 
     #[tokio::test]

@@ -71,7 +71,10 @@ impl Catalog {
             for endpoint in service.endpoints {
                 let region = endpoint.region.or(endpoint.region_id);
                 let urls = [
-                    (endpoint.interface.as_deref().unwrap_or("public"), endpoint.url),
+                    (
+                        endpoint.interface.as_deref().unwrap_or("public"),
+                        endpoint.url,
+                    ),
                     ("public", endpoint.public_url),
                     ("internal", endpoint.internal_url),
                     ("admin", endpoint.admin_url),
@@ -134,9 +137,8 @@ impl Catalog {
                     && endpoint.service_type.eq_ignore_ascii_case(name)
             })
         };
-        let in_region = |region: &str| {
-            fitting().find(|endpoint| endpoint.region.as_deref() == Some(region))
-        };
+        let in_region =
+            |region: &str| fitting().find(|endpoint| endpoint.region.as_deref() == Some(region));
         match wanted.region {
             Some(region) => in_region(region),
             None => wanted
@@ -225,14 +227,25 @@ mod tests {
             project_id: Some("p1"),
             auth_url: &Url::parse("http://k/v3").unwrap(),
         };
-        catalog().resolve(&wanted).map(|found| found.url.to_string())
+        catalog()
+            .resolve(&wanted)
+            .map(|found| found.url.to_string())
     }
 
     #[test]
     fn a_region_that_is_named_is_the_only_one_that_will_do() {
-        assert_eq!(resolve("compute", Some("Two"), None).unwrap(), "http://two/v2.1");
-        assert_eq!(resolve("compute", None, Some("Two")).unwrap(), "http://two/v2.1");
-        assert_eq!(resolve("compute", None, Some("None")).unwrap(), "http://one/v2.1");
+        assert_eq!(
+            resolve("compute", Some("Two"), None).unwrap(),
+            "http://two/v2.1"
+        );
+        assert_eq!(
+            resolve("compute", None, Some("Two")).unwrap(),
+            "http://two/v2.1"
+        );
+        assert_eq!(
+            resolve("compute", None, Some("None")).unwrap(),
+            "http://one/v2.1"
+        );
         assert_eq!(resolve("compute", None, None).unwrap(), "http://one/v2.1");
         assert_eq!(
             resolve("compute", Some("Three"), Some("One")).unwrap_err(),
@@ -243,9 +256,15 @@ mod tests {
 
     #[test]
     fn aliases_and_placeholders_are_resolved() {
-        assert_eq!(resolve("block-storage", None, None).unwrap(), "http://c/v3/p1");
+        assert_eq!(
+            resolve("block-storage", None, None).unwrap(),
+            "http://c/v3/p1"
+        );
         assert_eq!(resolve("volume", None, None).unwrap(), "http://c/v3/p1");
-        assert_eq!(resolve("orchestration", None, None).unwrap(), "http://h/v1/p1");
+        assert_eq!(
+            resolve("orchestration", None, None).unwrap(),
+            "http://h/v1/p1"
+        );
     }
 
     #[test]
@@ -255,7 +274,15 @@ mod tests {
 
     #[test]
     fn urls_that_cannot_be_used_are_not() {
-        assert!(resolve("image", None, None).unwrap_err().contains("not an http"));
-        assert!(resolve("dns", None, None).unwrap_err().contains("not an http"));
+        assert!(
+            resolve("image", None, None)
+                .unwrap_err()
+                .contains("not an http")
+        );
+        assert!(
+            resolve("dns", None, None)
+                .unwrap_err()
+                .contains("not an http")
+        );
     }
 }

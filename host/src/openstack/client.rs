@@ -10,7 +10,7 @@ use url::Url;
 use crate::domain::{ProjectId, Timestamp};
 
 use super::{
-    Settings,
+    Error, Settings,
     address::{AddressPolicy, CheckedResolver, PORT, Refused},
     cache::{Cache, key},
     tls::{self, Roots, Tls},
@@ -30,6 +30,18 @@ pub(super) enum Failure {
     TimedOut,
     #[error("{0}")]
     Unreachable(String),
+}
+
+impl Failure {
+    /// What an action is told about `server`.
+    pub(super) fn into_error(self, server: &str) -> Error {
+        match self {
+            Self::TimedOut => Error::TimedOut,
+            Self::Refused(_) | Self::Tls(_) | Self::Unreachable(_) => {
+                Error::Unreachable(format!("the {server} cannot be reached: {self}"))
+            }
+        }
+    }
 }
 
 /// What connections are made with, whoever they are for.
@@ -141,9 +153,11 @@ pub(super) fn failure(error: &reqwest::Error) -> Failure {
     Failure::Unreachable(if error.is_dns() {
         "its name cannot be resolved".to_owned()
     } else if let Some(error) = find::<io::Error>(error) {
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => "it refuses connections".to_owned(),
-            kind => kind.to_string(),
+        let kind = error.kind();
+        if kind == io::ErrorKind::ConnectionRefused {
+            "it refuses connections".to_owned()
+        } else {
+            kind.to_string()
         }
     } else if error.is_connect() {
         "no connection to it can be made".to_owned()
@@ -159,7 +173,9 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+        if let Some(inner) = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
             && let Some(found) = find::<E>(inner)
         {
             return Some(found);

@@ -10,12 +10,17 @@ use async_trait::async_trait;
 use axum::{
     body::{Body, to_bytes},
     extract::Request,
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
+use bytes::Bytes;
+use futures::stream;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{clock::Clock, domain::Timestamp};
+
+/// What the server answers.
+pub(crate) type Response = axum::response::Response;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
@@ -78,7 +83,10 @@ impl Fake {
     /// Every request to `path` so far.
     pub(crate) fn seen(&self, path: &str) -> Vec<Seen> {
         let seen = self.seen.lock().unwrap();
-        seen.iter().filter(|seen| seen.path == path).cloned().collect()
+        seen.iter()
+            .filter(|seen| seen.path == path)
+            .cloned()
+            .collect()
     }
 
     /// How many identity calls there were.
@@ -89,9 +97,7 @@ impl Fake {
 
 /// A token body whose catalog has compute and object-store at `url`.
 pub(crate) fn token_body(url: &str, project_id: &str, expires_at: &str) -> Value {
-    let endpoint = |path: &str| {
-        json!([{"region": "One", "interface": "public", "url": format!("{url}{path}")}])
-    };
+    let endpoint = |path: &str| json!([{"region": "One", "interface": "public", "url": format!("{url}{path}")}]);
     json!({"token": {
         "methods": ["password"],
         "user": {"id": "u1", "name": "somebody"},
@@ -107,16 +113,30 @@ pub(crate) fn token_body(url: &str, project_id: &str, expires_at: &str) -> Value
 
 /// An answer in JSON.
 pub(crate) fn answer(status: u16, body: &Value) -> Response {
-    (StatusCode::from_u16(status).unwrap(), axum::Json(body.clone())).into_response()
+    (
+        StatusCode::from_u16(status).unwrap(),
+        axum::Json(body.clone()),
+    )
+        .into_response()
 }
 
 /// An answer with a header.
 pub(crate) fn with_header(status: u16, name: &'static str, value: &str, body: &str) -> Response {
-    Response::builder()
+    http::Response::builder()
         .status(status)
         .header(name, value)
         .body(Body::from(body.to_owned()))
         .unwrap()
+}
+
+/// An answer whose body comes in chunks of `size` bytes.
+pub(crate) fn in_chunks(body: &str, size: usize) -> Response {
+    let chunks: Vec<std::io::Result<Bytes>> = body
+        .as_bytes()
+        .chunks(size)
+        .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+        .collect();
+    Response::new(Body::from_stream(stream::iter(chunks)))
 }
 
 /// A clock that a test sets.

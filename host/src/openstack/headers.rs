@@ -183,7 +183,12 @@ mod tests {
 
     #[test]
     fn a_header_that_would_split_the_request_is_refused() {
-        for (name, value) in [("x-a", "b\r\nHost: c"), ("x a", "b"), ("", "b"), ("x-a", "\0")] {
+        for (name, value) in [
+            ("x-a", "b\r\nHost: c"),
+            ("x a", "b"),
+            ("", "b"),
+            ("x-a", "\0"),
+        ] {
             assert!(outgoing(&pairs(&[(name, value)]), Destination::Cloud).is_err());
         }
         let many = vec![("x-a".to_owned(), "b".to_owned()); 101];

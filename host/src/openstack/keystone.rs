@@ -196,7 +196,10 @@ impl Keystone {
     /// See [`Error`]; [`Error::Unauthorized`] when `asking` is not taken, [`Error::TokenInvalid`] when `subject` is not.
     pub async fn validate(&self, asking: &Secret, subject: &Secret) -> Result<Issued, Error> {
         let mut headers = HeaderMap::new();
-        headers.insert(X_AUTH_TOKEN, token::header(asking).ok_or(Error::TokenInvalid)?);
+        headers.insert(
+            X_AUTH_TOKEN,
+            token::header(asking).ok_or(Error::TokenInvalid)?,
+        );
         headers.insert(
             X_SUBJECT_TOKEN,
             token::header(subject).ok_or(Error::TokenInvalid)?,
@@ -353,7 +356,10 @@ fn versioned(auth_url: &Url) -> Result<Url, Error> {
         .flatten()
         .filter(|segment| !segment.is_empty())
         .collect();
-    if segments.last().is_some_and(|last| path::version(last).is_some()) {
+    if segments
+        .last()
+        .is_some_and(|last| path::version(last).is_some())
+    {
         segments.pop();
     }
     segments.push("v3");
@@ -376,24 +382,25 @@ fn password_body(credential: &Credential, fallback_project: Option<&str>) -> Val
     else {
         return Value::Null;
     };
-    let mut user = json!({"password": password.expose()});
-    match (user_id, username) {
-        (Some(id), _) => user["id"] = json!(id),
-        (None, name) => {
-            user["name"] = json!(name);
-            user["domain"] = domain(user_domain_id.as_deref(), user_domain_name.as_deref());
-        }
-    }
-    let mut auth = json!({"identity": {"methods": ["password"], "password": {"user": user}}});
-    match (fallback_project, project_name) {
-        (Some(id), _) => auth["scope"] = json!({"project": {"id": id}}),
-        (None, Some(name)) => {
-            let domain = domain(project_domain_id.as_deref(), project_domain_name.as_deref());
-            auth["scope"] = json!({"project": {"name": name, "domain": domain}});
-        }
-        (None, None) => {}
-    }
-    json!({"auth": auth})
+    let secret = password.expose();
+    let user = match user_id {
+        Some(id) => json!({"id": id, "password": secret}),
+        None => json!({
+            "name": username,
+            "domain": domain(user_domain_id.as_deref(), user_domain_name.as_deref()),
+            "password": secret,
+        }),
+    };
+    let identity = json!({"methods": ["password"], "password": {"user": user}});
+    let project = match (fallback_project, project_name) {
+        (Some(id), _) => json!({"id": id}),
+        (None, Some(name)) => json!({
+            "name": name,
+            "domain": domain(project_domain_id.as_deref(), project_domain_name.as_deref()),
+        }),
+        (None, None) => return json!({"auth": {"identity": identity}}),
+    };
+    json!({"auth": {"identity": identity, "scope": {"project": project}}})
 }
 
 fn domain(id: Option<&str>, name: Option<&str>) -> Value {
@@ -422,7 +429,13 @@ mod tests {
             let url = versioned(&Url::parse(given).unwrap()).unwrap();
             assert_eq!(url.as_str(), used);
         }
-        for bad in ["ftp://k/", "http://u:p@k/", "http://k/?x=1", "http://k/#x", "data:x"] {
+        for bad in [
+            "ftp://k/",
+            "http://u:p@k/",
+            "http://k/?x=1",
+            "http://k/#x",
+            "data:x",
+        ] {
             assert!(versioned(&Url::parse(bad).unwrap()).is_err(), "{bad}");
         }
     }

@@ -255,10 +255,7 @@ async fn read(clouds: &Clouds, response: reqwest::Response) -> Result<CloudRespo
 }
 
 fn unreachable(failure: Failure) -> Error {
-    match failure {
-        Failure::TimedOut => Error::TimedOut,
-        failure => Error::Unreachable(format!("the server cannot be reached: {failure}")),
-    }
+    failure.into_error("server")
 }
 
 #[cfg(test)]
@@ -271,8 +268,16 @@ mod tests {
         for (entry, url, expected) in [
             ("api.example.com", "https://api.example.com/x", true),
             ("api.example.com", "http://API.example.com:8080/x", true),
-            ("api.example.com", "https://api.example.com.evil.org/", false),
-            ("api.example.com", "https://evil.org/?api.example.com", false),
+            (
+                "api.example.com",
+                "https://api.example.com.evil.org/",
+                false,
+            ),
+            (
+                "api.example.com",
+                "https://evil.org/?api.example.com",
+                false,
+            ),
             ("api.example.com:8443", "https://api.example.com/", false),
             ("*.example.com", "https://a.b.example.com/", true),
             ("*.example.com", "https://example.com/", false),
@@ -296,7 +301,14 @@ mod tests {
 
     #[test]
     fn entries_that_name_no_place_are_refused() {
-        for entry in ["", "ftp://h/", "host/path", "http://", "http://u:p@h/", "http://h/?q"] {
+        for entry in [
+            "",
+            "ftp://h/",
+            "host/path",
+            "http://",
+            "http://u:p@h/",
+            "http://h/?q",
+        ] {
             assert!(AllowList::parse(&[entry.to_owned()]).is_err(), "{entry}");
         }
     }

@@ -167,8 +167,9 @@ fn has_broken_escape(raw: &str) -> bool {
 pub(super) fn version(segment: &str) -> Option<u32> {
     let digits = segment.strip_prefix(['v', 'V'])?;
     let (major, minor) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_number =
-        |text: &str| !text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit());
+    let is_number = |text: &str| {
+        !text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit())
+    };
     if !is_number(major) || !is_number(minor) {
         return None;
     }

@@ -13,7 +13,6 @@ use super::{
     access::Access,
     allow::Asked,
     catalog::{Resolved, Wanted},
-    client::Failure,
     headers::{self, Destination},
     keystone,
     path::{self, Placed, RelativePath},
@@ -190,13 +189,7 @@ impl Run {
             Payload::Stream(body) => *request.body_mut() = body.take(),
         }
         let sent = self.client.execute(request).await;
-        sent.map_err(|failure| match failure {
-            Failure::TimedOut => Error::TimedOut,
-            failure => Error::Unreachable(format!(
-                "the {} service cannot be reached: {failure}",
-                passed.service_type
-            )),
-        })
+        sent.map_err(|failure| failure.into_error(&format!("{} service", passed.service_type)))
     }
 
     /// Turns `passed` to `location`, which must be below the same endpoint and allowed like any request.
@@ -289,8 +282,12 @@ pub(super) fn redirected(status: StatusCode, method: &Method) -> Method {
 }
 
 fn service_request_id(response: &Response, access: &Access) -> Option<String> {
-    let id = ["x-openstack-request-id", "x-compute-request-id", "x-trans-id"]
-        .iter()
-        .find_map(|name| response.headers().get(*name))?;
+    let id = [
+        "x-openstack-request-id",
+        "x-compute-request-id",
+        "x-trans-id",
+    ]
+    .iter()
+    .find_map(|name| response.headers().get(*name))?;
     Some(Scrubber::new([&access.token]).text(id.to_str().ok()?))
 }

@@ -13,7 +13,6 @@ const FAMILIES: &[&[&str]] = &[
         "block-store",
     ],
     &["clustering", "resource-cluster", "cluster"],
-    &["compute", "computev21"],
     &[
         "container-infrastructure-management",
         "container-infrastructure",
@@ -22,7 +21,6 @@ const FAMILIES: &[&[&str]] = &[
     &["event", "events"],
     &["message", "messaging"],
     &["meter", "metering", "telemetry"],
-    &["object-store", "object-storage"],
     &["operator-policy", "policy"],
     &["resource-optimization", "infra-optim"],
     &["root-cause-analysis", "rca"],

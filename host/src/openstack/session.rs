@@ -7,9 +7,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use crate::domain::{
-    ActionSpec, Credential, Journal, ProjectId, RequestContext, TargetCloud,
-};
+use crate::domain::{ActionSpec, Credential, Journal, ProjectId, RequestContext, TargetCloud};
 
 use super::{
     Body, BodyReader, BodyWriter, Catalog, CloudRequest, CloudResponse, Clouds, ConnectError,
@@ -17,7 +15,7 @@ use super::{
     access::{Access, Fault},
     body,
     cache::Key,
-    client::{Client, Failure},
+    client::Client,
     keystone::{self, Keystone},
     proxy::{Answer, Upload},
     tls::Tls,
@@ -255,8 +253,7 @@ impl Run {
                 body: Body::from_bytes(scrubber.whole(&bytes)),
             }),
             Ok(None) => Err(Error::TooLarge(cap)),
-            Err(Failure::TimedOut) => Err(Error::TimedOut),
-            Err(failure) => Err(Error::Unreachable(failure.to_string())),
+            Err(failure) => Err(failure.into_error("service")),
         }
     }
 

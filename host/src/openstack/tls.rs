@@ -65,7 +65,8 @@ impl Tls {
     /// Two connections may be shared only where this is equal.
     pub(super) fn key(&self) -> Key {
         let insecure = [u8::from(self.insecure)];
-        key(std::iter::once(insecure.as_slice()).chain(self.authorities.iter().map(|ca| ca.as_ref())))
+        key(std::iter::once(insecure.as_slice())
+            .chain(self.authorities.iter().map(|ca| ca.as_ref())))
     }
 
     /// The configuration for connections.
@@ -83,9 +84,7 @@ impl Tls {
             for authority in &self.authorities {
                 store.add(authority.clone())?;
             }
-            builder
-                .with_root_certificates(store)
-                .with_no_client_auth()
+            builder.with_root_certificates(store).with_no_client_auth()
         };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
@@ -132,12 +131,10 @@ impl Roots {
                 path: path.clone(),
                 reason: error.to_string(),
             })?;
-            extra.extend(
-                certificates(&pem).map_err(|fault| BadCertificates::InFile {
-                    path: path.clone(),
-                    fault: Box::new(fault),
-                })?,
-            );
+            extra.extend(certificates(&pem).map_err(|fault| BadCertificates::InFile {
+                path: path.clone(),
+                fault: Box::new(fault),
+            })?);
         }
         Ok(Self {
             extra,
@@ -147,9 +144,10 @@ impl Roots {
 
     async fn store(&self) -> Arc<RootCertStore> {
         let load = || async {
-            let system = tokio::task::spawn_blocking(|| rustls_native_certs::load_native_certs().certs)
-                .await
-                .unwrap_or_default();
+            let system =
+                tokio::task::spawn_blocking(|| rustls_native_certs::load_native_certs().certs)
+                    .await
+                    .unwrap_or_default();
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(system.into_iter().chain(self.extra.iter().cloned()));
             Arc::new(store)
@@ -168,7 +166,8 @@ pub(super) fn explain(error: &rustls::Error) -> String {
         reason = "rustls adds cases, and its own words do for them"
     )]
     match fault {
-        CertificateError::UnknownIssuer => {
+        // A CA that was made anew under its old name shows as a bad signature.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "its TLS certificate is of an unknown CA; give the CA's certificate as `ca_cert`, \
              or name its file in `[openstack] ca_files`"
                 .to_owned()

@@ -97,8 +97,11 @@ pub(super) enum BadBody {
         "is no service catalog: a token body (`catalog`, `methods`, … or `{{\"token\": …}}`) or a list of services is wanted"
     )]
     NotACatalog,
-    #[error("is no service catalog: {0}")]
-    Shape(String),
+    // Without serde's words, which quote what they do not like: it may be a token.
+    #[error(
+        "is no service catalog: each service has a `type` and a list of `endpoints`, the rest is as Keystone writes it"
+    )]
+    Shape,
 }
 
 impl TokenBody {
@@ -114,7 +117,7 @@ impl TokenBody {
 
     /// Reads what a caller gave: a token body of v3 or v2, with or without its envelope, or only a catalog.
     pub(super) fn from_caller(text: &str) -> Result<Self, BadBody> {
-        let shape = |error: serde_json::Error| BadBody::Shape(error.to_string());
+        let shape = |_: serde_json::Error| BadBody::Shape;
         let value: Value = serde_json::from_str(text).map_err(|_| BadBody::NotJson)?;
         match value {
             Value::Array(_) => Ok(Self {
@@ -174,7 +177,10 @@ impl From<WireBody> for TokenBody {
             project: body.project,
             user: body.user,
             roles: names(body.roles),
-            expires_at: body.expires_at.as_deref().and_then(Timestamp::parse_rfc3339),
+            expires_at: body
+                .expires_at
+                .as_deref()
+                .and_then(Timestamp::parse_rfc3339),
             methods: body.methods,
         }
     }
@@ -254,12 +260,31 @@ mod tests {
     #[test]
     fn what_is_no_catalog_is_refused() {
         for text in [
-            "", "hello", "7", "null", "\"x\"", "{}", "[7]", r#"[{"endpoints":[]}]"#,
-            r#"{"catalog":{}}"#, r#"{"catalog":null}"#, r#"{"token":7}"#, r#"{"token":{}}"#,
-            r#"{"methods":["token"]}"#, r#"{"serviceCatalog":"x"}"#, r#"{"access":{}}"#,
+            "",
+            "hello",
+            "7",
+            "null",
+            "\"x\"",
+            "{}",
+            "[7]",
+            r#"[{"endpoints":[]}]"#,
+            r#"{"catalog":{}}"#,
+            r#"{"catalog":null}"#,
+            r#"{"token":7}"#,
+            r#"{"token":{}}"#,
+            r#"{"methods":["token"]}"#,
+            r#"{"serviceCatalog":"x"}"#,
+            r#"{"access":{}}"#,
         ] {
             assert!(TokenBody::from_caller(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_what_it_refuses() {
+        let text = r#"{"serviceCatalog":[],"token":"s3cr3t"}"#;
+        let bad = TokenBody::from_caller(text).unwrap_err();
+        assert!(!bad.to_string().contains("s3cr3t"));
     }
 
     #[test]

@@ -6,13 +6,12 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::*;
 use crate::openstack::{
     Error,
-    fake::{Seen, answer},
+    fake::{Response, Seen, answer, with_header},
 };
 
 /// A Keystone that knows [`TOKEN`] and issues `issued-1`, `issued-2`…; its services take what `takes` says.
@@ -68,7 +67,7 @@ async fn a_token_is_asked_about_once_for_a_project() {
 #[tokio::test]
 async fn a_wrong_target_is_told_by_its_field() {
     let (world, fake) = (world(), cloud(|_| true).await);
-    let html = Fake::start(|_, _| "<html>".into_response()).await;
+    let html = Fake::start(|_, _| with_header(200, "content-type", "text/html", "<html>")).await;
     let secret = |text: &str| Credential::Token(Secret::new(text.into()));
     let catalog = |text: &str| Some(JsonText::parse(text).unwrap());
     for (field, part, target) in [
@@ -187,7 +186,11 @@ async fn a_wrong_password_is_told() {
         world(),
         Fake::start(|_, _| answer(401, &json!({"error": {"code": 401}}))).await,
     );
-    let error = world.session(by_password(&fake)).connect().await.unwrap_err();
+    let error = world
+        .session(by_password(&fake))
+        .connect()
+        .await
+        .unwrap_err();
     assert_eq!(error.field, "password");
 }
 

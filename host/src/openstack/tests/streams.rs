@@ -2,30 +2,20 @@
 
 use std::time::Duration;
 
-use axum::body::Body as AxumBody;
-use axum::response::Response;
 use bytes::Bytes;
-use futures::stream;
 use serde_json::json;
 
 use super::*;
 use crate::openstack::{
     Error,
-    fake::{Seen, answer},
+    fake::{Seen, answer, in_chunks},
 };
 
 #[tokio::test]
 async fn a_token_that_is_echoed_across_chunks_does_not_come_back() {
-    let fake = Fake::start(|_, seen: &Seen| {
-        let echo = format!("<{}>", seen.header("x-auth-token"));
-        let chunks: Vec<Result<Bytes, std::io::Error>> = echo
-            .as_bytes()
-            .chunks(3)
-            .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
-            .collect();
-        Response::new(AxumBody::from_stream(stream::iter(chunks)))
-    })
-    .await;
+    let fake =
+        Fake::start(|_, seen: &Seen| in_chunks(&format!("<{}>", seen.header("x-auth-token")), 3))
+            .await;
     let world = world();
     let session = world.session(with_catalog(&fake));
     let (head, mut reader) = session.open(request("GET", "/servers")).await.unwrap();
@@ -49,13 +39,19 @@ async fn an_upload_arrives_whole() {
     let world = world();
     let session = world.session(with_catalog(&fake));
     for length in [None, Some(11)] {
-        let mut writer = session.upload(request("PUT", "/image"), length).await.unwrap();
+        let mut writer = session
+            .upload(request("PUT", "/image"), length)
+            .await
+            .unwrap();
         writer.write(Bytes::from_static(b"hello ")).await.unwrap();
         writer.write(Bytes::from_static(b"world")).await.unwrap();
         assert_eq!(writer.finish().await.unwrap().head.status, 201);
     }
     let seen = fake.seen("/compute/v2.1/image");
-    assert!(seen.iter().all(|seen| seen.is_whole && seen.body == "hello world"));
+    assert!(
+        seen.iter()
+            .all(|seen| seen.is_whole && seen.body == "hello world")
+    );
     assert_eq!(seen[1].header("content-length"), "11");
     assert_eq!(world.journal.page().requests.len(), 2);
 }
@@ -65,7 +61,10 @@ async fn an_upload_that_is_given_up_is_not_taken_for_a_whole_one() {
     let fake = Fake::start(|_, _| answer(201, &json!({}))).await;
     let world = world();
     let session = world.session(with_catalog(&fake));
-    let mut writer = session.upload(request("PUT", "/image"), None).await.unwrap();
+    let mut writer = session
+        .upload(request("PUT", "/image"), None)
+        .await
+        .unwrap();
     writer.write(Bytes::from_static(b"hello ")).await.unwrap();
     drop(writer);
     let waited = tokio::time::timeout(Duration::from_secs(5), async {
@@ -74,7 +73,11 @@ async fn an_upload_that_is_given_up_is_not_taken_for_a_whole_one() {
         }
     });
     waited.await.unwrap();
-    assert!(fake.seen("/compute/v2.1/image").iter().all(|seen| !seen.is_whole));
+    assert!(
+        fake.seen("/compute/v2.1/image")
+            .iter()
+            .all(|seen| !seen.is_whole)
+    );
 }
 
 #[tokio::test]
@@ -82,11 +85,17 @@ async fn an_upload_has_the_length_it_was_said_to_have() {
     let fake = Fake::start(|_, _| answer(201, &json!({}))).await;
     let world = world();
     let session = world.session(with_catalog(&fake));
-    let mut writer = session.upload(request("PUT", "/image"), Some(3)).await.unwrap();
+    let mut writer = session
+        .upload(request("PUT", "/image"), Some(3))
+        .await
+        .unwrap();
     let long = writer.write(Bytes::from_static(b"four")).await;
     assert!(matches!(long, Err(Error::InvalidRequest(_))));
     writer.write(Bytes::from_static(b"hm")).await.unwrap();
-    assert!(matches!(writer.finish().await, Err(Error::InvalidRequest(_))));
+    assert!(matches!(
+        writer.finish().await,
+        Err(Error::InvalidRequest(_))
+    ));
 }
 
 #[tokio::test]
@@ -104,7 +113,10 @@ async fn streams_have_their_own_cap() {
         session.upload(request("PUT", "/image"), Some(51)).await,
         Err(Error::TooLarge(50))
     ));
-    let mut writer = session.upload(request("PUT", "/image"), None).await.unwrap();
+    let mut writer = session
+        .upload(request("PUT", "/image"), None)
+        .await
+        .unwrap();
     let big = Bytes::from(vec![0; 51]);
     assert_eq!(writer.write(big).await, Err(Error::TooLarge(50)));
 }

@@ -1,6 +1,11 @@
 //! TLS: who is believed, and what is said when nobody is.
 
-use std::{io::{Read as _, Write as _}, net::TcpListener, sync::Arc, thread};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    sync::Arc,
+    thread,
+};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
@@ -59,7 +64,10 @@ async fn send(port: u16, ca_cert: Option<String>, insecure: bool) -> Result<u16,
         catalog: Some(JsonText::from_value(&token_body(&url, "p1", LATER))),
         is_target: true,
     };
-    let answer = world().session(target).send(request("GET", "/servers")).await;
+    let answer = world()
+        .session(target)
+        .send(request("GET", "/servers"))
+        .await;
     answer
         .map(|answer| answer.head.status)
         .map_err(|error| error.to_string())
@@ -73,7 +81,10 @@ async fn a_cloud_under_its_own_ca_is_believed_with_that_ca_only() {
     assert_eq!(send(port, None, true).await, Ok(200));
     for ca in [None, Some(other_ca)] {
         let error = send(port, ca, false).await.unwrap_err();
-        assert!(error.contains("unknown CA") && error.contains("ca_cert"), "{error}");
+        assert!(
+            error.contains("unknown CA") && error.contains("ca_cert"),
+            "{error}"
+        );
     }
 }
 
