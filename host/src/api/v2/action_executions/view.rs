@@ -351,7 +351,7 @@ mod tests {
             r#"{"save_result":true}"#
         );
         assert_eq!(view["project_id"], "p");
-        assert_eq!(view["accepted"], false);
+        assert_eq!(view["accepted"], true);
         let names: Vec<&str> = view
             .as_object()
             .unwrap()
