@@ -61,7 +61,9 @@ async fn a_saved_run_goes_through_every_command() -> Result<()> {
     assert_eq!(output, json!({ "result": [1, 2] }));
 
     mistral.run(&["action-execution-delete", id]).await?;
-    assert_eq!(mistral.json(&["action-execution-list"]).await?, json!([]));
+    // The client shows an empty list as one row of nothing.
+    let list = mistral.json(&["action-execution-list"]).await?;
+    assert_eq!(list[0]["ID"], "");
     Ok(())
 }
 
@@ -160,14 +162,9 @@ async fn the_target_can_come_from_the_environment_and_be_insecure() -> Result<()
     let mistral = Mistral::new(&host).target(&tenant);
 
     // The host does not know the CA.
-    let printed: Value =
-        serde_json::from_str(&mistral.run(&["run-action", "heat.stacks_list"]).await?)?;
-    assert!(
-        printed["result"]
-            .as_str()
-            .is_some_and(|words| words.contains("certificate")),
-        "{printed}"
-    );
+    let refusal = mistral.run(&["run-action", "heat.stacks_list"]).await;
+    let words = format!("{:#}", refusal.err().context("an unknown CA was trusted")?);
+    assert!(words.contains("ca_cert"), "{words}");
 
     let printed = mistral
         .run(&["--target_insecure", "run-action", "heat.stacks_list"])

@@ -95,11 +95,6 @@ async fn a_name_can_be_taken_once() -> Result<()> {
         .await?
         .fault(409)?;
     assert!(fault.contains("probe"), "{fault}");
-    // Names of shipped modules are taken from the beginning.
-    client
-        .push("std", guests::action("std")?)
-        .await?
-        .fault(409)?;
     Ok(())
 }
 
@@ -294,13 +289,11 @@ async fn the_wrong_type_and_the_wrong_name_are_refused() -> Result<()> {
 
 #[tokio::test]
 async fn an_upload_over_the_limit_is_refused() -> Result<()> {
-    let host = Host::start_with(Settings::new().set("listen", "max_module_bytes", 4096)).await?;
+    let host =
+        Host::start_with(Settings::new().set("runtime.compile", "max_component_mib", 1)).await?;
     let client = host.client()?;
-    let fault = client
-        .push("probe", guests::guest("probe")?)
-        .await?
-        .fault(413)?;
-    assert!(fault.contains("4096"), "{fault}");
+    let fault = client.push("probe", vec![0; 2 << 20]).await?.fault(413)?;
+    assert!(fault.contains("max_component_mib"), "{fault}");
     is_absent(&client, "probe").await
 }
 

@@ -208,7 +208,7 @@ async fn a_request_outside_the_access_rules_is_denied_with_the_rule_that_would_a
     let execution = run.param("run_sync", true).created().await?;
 
     let denied = execution["output"].to_string();
-    for part in ["identity", "DELETE", "/v3/projects/1"] {
+    for part in ["identity", "DELETE", "path: /projects/*"] {
         assert!(denied.contains(part), "{denied}");
     }
     assert!(server.seen().is_empty());
@@ -216,7 +216,7 @@ async fn a_request_outside_the_access_rules_is_denied_with_the_rule_that_would_a
         .get(&format!("/v2/action_executions/{}/log", id_of(&execution)?))
         .await?;
     assert!(
-        log.text().contains("DELETE") && log.text().contains("/v3/projects/1"),
+        log.text().contains("DELETE") && log.text().contains("path: /projects/*"),
         "{}",
         log.text()
     );
@@ -282,7 +282,7 @@ async fn a_redirect_is_checked_against_the_access_rules() -> Result<()> {
 
 #[tokio::test]
 async fn hanging_and_endless_services_end_in_a_clear_error() -> Result<()> {
-    let limits = Settings::new().set("limits", "response_bytes", 100_000);
+    let limits = Settings::new().set("openstack", "response_bytes", 100_000);
     let (host, server) = (Host::start_with(limits).await?, FaultServer::start().await?);
     let client = host.client()?;
     for (at, expected) in [

@@ -160,6 +160,6 @@ async fn a_rerun_of_the_host_still_knows_a_sealed_context() -> Result<()> {
 
     host.restart().await?;
     let shown = host.client()?.get(&path).await?.expect(200)?;
-    assert_eq!(shown["custom_context"], r#"{"key": "value"}"#);
+    assert_eq!(shown["custom_context"], r#"{"key":"value"}"#);
     Ok(())
 }

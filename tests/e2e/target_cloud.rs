@@ -436,7 +436,7 @@ async fn a_bad_certificate_is_refused_even_under_the_right_ca() -> Result<()> {
         let headers = server.target_headers(TOKEN.1, &server.catalog(path::ECHO));
         let run = client
             .run("openstack.request")
-            .input(json!({ "service_type": "compute" }))
+            .input(json!({ "service_type": "compute", "path": "" }))
             .headers(headers)?;
         let execution = run.created().await?;
         assert_eq!(

@@ -58,10 +58,19 @@ fn from_json<T: JsonBody>(bytes: &[u8]) -> Result<T, ApiError> {
             .strip_prefix("unknown field `")
             .and_then(|rest| rest.split('`').next());
         ApiError::bad_request(unknown.map_or_else(
-            || text.to_owned(),
+            || format!("{}{text}", field_of::<T>(bytes)),
             |name| format!("Unknown attribute for argument {}: {name}", T::ARGUMENT),
         ))
     })
+}
+
+/// Where in the body the first fault is, as `field.member: `; nothing for the body itself.
+fn field_of<T: JsonBody>(bytes: &[u8]) -> String {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(fault) if fault.path().iter().len() > 0 => format!("{}: ", fault.path()),
+        Ok(_) | Err(_) => String::new(),
+    }
 }
 
 /// The arguments of the query. Take those that are known, then [`finish`](Self::finish).

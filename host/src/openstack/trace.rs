@@ -69,7 +69,7 @@ impl Trace {
         self.journal.log(LogLine {
             at: self.clock.now(),
             level: LogLevel::Warn,
-            message: format!("Denied(\"{}\")", cut(message)),
+            message: cut(message),
             fields: String::new(),
         });
     }
