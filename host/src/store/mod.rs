@@ -26,7 +26,7 @@ pub use query::{List, Query};
 pub use ring::RingError;
 pub use seal::{KeyRing, Place, SealError};
 pub use settings::Settings;
-pub use sled::{OpenError, SledStore};
+pub use self::sled::{OpenError, SledStore};
 
 use crate::domain::{HostId, Job, JobId, Timestamp};
 
