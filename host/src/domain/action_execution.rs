@@ -132,7 +132,7 @@ impl ActionExecution {
         self.state
     }
 
-    /// Takes what the run ended in. A pending one stays RUNNING.
+    /// Takes what the run ended in, whether or not it is paused. A pending one stays as it is.
     ///
     /// # Errors
     /// When it has already ended.
@@ -199,7 +199,7 @@ impl ActionExecution {
         output: Option<JsonText>,
         now: Timestamp,
     ) -> Result<(), BadTransition> {
-        if self.state.is_completed() || !self.state.may_become(state) {
+        if self.state.is_completed() {
             return Err(BadTransition {
                 from: self.state,
                 to: state,
@@ -276,6 +276,16 @@ mod tests {
             .complete(&Outcome::Cancelled, Timestamp::from_unix_ms(1))
             .unwrap();
         assert_eq!(execution.target, None);
+    }
+
+    #[test]
+    fn a_paused_execution_takes_the_end_of_its_run() {
+        let now = Timestamp::from_unix_ms(1);
+        let done = Outcome::Done(JsonText::parse("1").unwrap());
+        let mut execution = execution(true);
+        execution.update(State::Paused, None, now).unwrap();
+        execution.complete(&done, now).unwrap();
+        assert_eq!(execution.state(), State::Success);
     }
 
     #[test]

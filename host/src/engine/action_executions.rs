@@ -85,17 +85,23 @@ impl Engine {
         op: &Operation,
         id: ActionExecutionId,
     ) -> Result<(), Error> {
-        let kept = self.own_action_execution(op, id).await?;
-        if !kept.entity.state().is_completed() {
-            return Err(Error::Forbidden(
-                "Only completed action execution can be deleted.".to_owned(),
-            ));
+        loop {
+            let kept = self.own_action_execution(op, id).await?;
+            if !kept.entity.state().is_completed() {
+                return Err(Error::Forbidden(
+                    "Only completed action execution can be deleted.".to_owned(),
+                ));
+            }
+            let mut commit = Commit::new().delete(&kept);
+            if let Some(journal) = store::find::<KeptJournal>(&*self.store, id.uuid()).await? {
+                commit = commit.delete(&journal);
+            }
+            match self.store.commit(commit).await {
+                // The journal of a cancelled run may come after its end.
+                Err(store::Error::Conflict { .. }) => {}
+                result => return Ok(result?),
+            }
         }
-        let mut commit = Commit::new().delete(&kept);
-        if let Some(journal) = store::find::<KeptJournal>(&*self.store, id.uuid()).await? {
-            commit = commit.delete(&journal);
-        }
-        Ok(self.store.commit(commit).await?)
     }
 
     /// What the run said and asked so far.

@@ -32,11 +32,13 @@ impl Engine {
         }
         let (outcome, journal) = if job.attempt > 1 && !kept.entity.is_idempotent {
             (Outcome::Failed(host_lost()), None)
-        } else {
+        } else if let Some(spec) = self.spec_of(&kept.entity).await? {
             let (outcome, journal) = self
-                .run_claimed(job, &kept.entity, lost.child_token())
+                .run_claimed(job, &kept.entity, spec, lost.child_token())
                 .await?;
             (outcome, Some(journal))
+        } else {
+            (Outcome::Failed(module_deleted(&kept.entity)), None)
         };
         if lost.is_cancelled() {
             return Ok(());
@@ -49,9 +51,9 @@ impl Engine {
         &self,
         job: &Job,
         execution: &ActionExecution,
+        spec: Arc<ActionSpec>,
         cancel: CancellationToken,
     ) -> Result<(Outcome, Arc<Journal>), Error> {
-        let spec = self.spec_of(execution).await?;
         let request = RequestContext::resumed(&execution.request_id);
         let scope = self.scope_of(execution.project_id.clone(), spec, request);
         let journal = Arc::clone(&scope.journal);
@@ -85,11 +87,11 @@ impl Engine {
         journal: Option<&Journal>,
     ) -> Result<(), Error> {
         loop {
-            let mut commit = Commit::new();
             if !kept.entity.state().is_completed() {
                 kept.entity.complete(outcome, self.clock.now())?;
-                commit = commit.update(&kept);
             }
+            // Also of a completed one: a journal is not kept of an execution that was deleted meanwhile.
+            let mut commit = Commit::new().update(&kept);
             if let Some(journal) = journal {
                 commit = self.with_journal(commit, &kept.entity, journal)?;
             }
@@ -128,8 +130,9 @@ impl Engine {
         }
     }
 
-    /// What the action was when the run began: of the component that it began with, not of the current one.
-    async fn spec_of(&self, execution: &ActionExecution) -> Result<Arc<ActionSpec>, Error> {
+    /// What the action was when the run began: of the component that it began with, not of the current one. None when
+    /// the module was deleted.
+    async fn spec_of(&self, execution: &ActionExecution) -> Result<Option<Arc<ActionSpec>>, Error> {
         let op = Operation {
             project_id: execution.project_id.clone(),
             user_id: None,
@@ -138,7 +141,7 @@ impl Engine {
         if let Ok(action) = self.action(&op, &execution.name)
             && action.module.digest == execution.digest
         {
-            return Ok(Arc::clone(&action.spec));
+            return Ok(Some(Arc::clone(&action.spec)));
         }
         self.stored_spec(execution.digest, &execution.name).await
     }
@@ -152,4 +155,11 @@ fn host_lost() -> Failure {
         detail: None,
         retryable: true,
     }
+}
+
+fn module_deleted(execution: &ActionExecution) -> Failure {
+    Failure::new(format!(
+        "The module of {} was deleted before the action began.",
+        execution.name
+    ))
 }

@@ -10,6 +10,8 @@ mod seals;
 mod settings;
 mod start_action;
 mod system_modules;
+#[cfg(test)]
+mod tests;
 mod update_action;
 mod worker;
 

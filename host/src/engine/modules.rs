@@ -142,7 +142,8 @@ impl Engine {
         kept.entity.version = version.entity.version;
         kept.entity.digest = version.entity.digest;
         kept.entity.updated_at = Some(self.clock.now());
-        self.store.commit(Commit::new().update(&kept)).await?;
+        self.commit_change(Commit::new().update(&kept), &kept.entity.name)
+            .await?;
         self.registry.put(&kept.entity, &version.entity);
         Ok(kept.entity)
     }
@@ -167,7 +168,7 @@ impl Engine {
             }
         }
         let in_flight = self.module_changes.lock().await;
-        self.store.commit(commit).await?;
+        self.commit_change(commit, &kept.entity.name).await?;
         self.registry.remove(&kept.entity);
         for version in &versions {
             self.discard_unused(version.entity.digest, &in_flight)
@@ -272,22 +273,26 @@ impl Engine {
         name: &ModuleName,
     ) -> Result<(), Error> {
         let mut in_flight = self.module_changes.lock().await;
-        let committed = self.store.commit(commit).await;
+        let committed = self.commit_change(commit, name).await;
         land(&mut in_flight, digest);
-        match committed {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.discard_unused(digest, &in_flight).await?;
-                Err(match error {
-                    store::Error::Conflict { .. } => Error::Conflict(format!(
-                        "Module already exists, or changed meanwhile [name={name}]"
-                    )),
-                    other @ (store::Error::Corrupt { .. }
-                    | store::Error::LeaseLost(_)
-                    | store::Error::Unavailable(_)) => other.into(),
-                })
-            }
+        if committed.is_err() {
+            self.discard_unused(digest, &in_flight).await?;
         }
+        committed
+    }
+
+    async fn commit_change(&self, commit: Commit, name: &ModuleName) -> Result<(), Error> {
+        self.store
+            .commit(commit)
+            .await
+            .map_err(|error| match error {
+                store::Error::Conflict { .. } => Error::Conflict(format!(
+                    "Module already exists, or changed meanwhile [name={name}]"
+                )),
+                other @ (store::Error::Corrupt { .. }
+                | store::Error::LeaseLost(_)
+                | store::Error::Unavailable(_)) => other.into(),
+            })
     }
 
     /// Drops a component that nothing refers to: no version, no upload under way, no run.
@@ -326,19 +331,16 @@ impl Engine {
         Ok(found.into_iter().next().map(|kept| kept.entity))
     }
 
-    /// What `name` was in the component `digest`.
+    /// What `name` was in the component `digest`, as long as a module has it.
     pub(super) async fn stored_spec(
         &self,
         digest: Digest,
         name: &ActionName,
-    ) -> Result<std::sync::Arc<ActionSpec>, Error> {
-        self.any_version_of(digest)
-            .await?
+    ) -> Result<Option<std::sync::Arc<ActionSpec>>, Error> {
+        let version = self.any_version_of(digest).await?;
+        Ok(version
             .and_then(|version| version.actions.into_iter().find(|spec| spec.name == *name))
-            .map(std::sync::Arc::new)
-            .ok_or_else(|| {
-                Error::Host(format!("no stored module version describes {name} of {digest}").into())
-            })
+            .map(std::sync::Arc::new))
     }
 
     pub(super) async fn version_of(

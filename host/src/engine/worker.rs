@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,14 +17,44 @@ use crate::domain::{Job, JobId, Work};
 const POLL: Duration = Duration::from_secs(1);
 
 /// The claims that are held, and how the runs under them are ended when one is lost.
-type Held = Arc<Mutex<HashMap<JobId, CancellationToken>>>;
+#[derive(Debug, Clone, Default)]
+struct Held(Arc<Mutex<HashMap<JobId, CancellationToken>>>);
+
+/// Keeps a claim in [`Held`] until it is dropped.
+struct Claim {
+    held: Held,
+    job: Job,
+    lost: CancellationToken,
+}
+
+impl Held {
+    fn enter(&self, job: Job) -> Claim {
+        let lost = CancellationToken::new();
+        self.lock().insert(job.id, lost.clone());
+        Claim {
+            held: self.clone(),
+            job,
+            lost,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.held.lock().remove(&self.job.id);
+    }
+}
 
 impl Engine {
     /// Claims and makes stored runs until `stop` is cancelled; then waits `grace` for those under way, and ends the
     /// rest uncommitted, for their next claim.
     pub async fn work(self: Arc<Self>, stop: CancellationToken, grace: Duration) {
         let held = Held::default();
-        let renewals = tokio::spawn(Arc::clone(&self).renew_leases(Arc::clone(&held)));
+        let renewals = tokio::spawn(Arc::clone(&self).renew_leases(held.clone()));
         let slots = Arc::new(Semaphore::new(self.settings.concurrent_jobs));
         let mut runs = JoinSet::new();
         while !stop.is_cancelled() {
@@ -41,10 +71,10 @@ impl Engine {
                     break;
                 };
                 let engine = Arc::clone(&self);
-                let held = Arc::clone(&held);
+                let claim = held.enter(job);
                 runs.spawn(async move {
-                    engine.carry_out(job, &held).await;
-                    drop(slot);
+                    engine.carry_out(&claim).await;
+                    drop((claim, slot));
                 });
             }
             if !claimed_all {
@@ -62,7 +92,7 @@ impl Engine {
             () = self.clock.sleep(grace) => false,
         };
         if !is_drained {
-            for run in held.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            for run in held.lock().values() {
                 run.cancel();
             }
             while runs.join_next().await.is_some() {}
@@ -81,17 +111,10 @@ impl Engine {
             })
     }
 
-    async fn carry_out(&self, job: Job, held: &Held) {
-        let lost = CancellationToken::new();
-        held.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(job.id, lost.clone());
+    async fn carry_out(&self, Claim { job, lost, .. }: &Claim) {
         let result = match job.work {
-            Work::RunAction(id) => self.complete_action(&job, id, lost).await,
+            Work::RunAction(id) => self.complete_action(job, id, lost.clone()).await,
         };
-        held.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&job.id);
         if let Err(err) = result {
             error!(job.id = %job.id, error = %crate::telemetry::Chain(&err), "a stored run is left for its next claim");
         }
@@ -101,12 +124,7 @@ impl Engine {
         let lease = Duration::from_secs(self.settings.lease_secs);
         loop {
             self.clock.sleep(lease / 3).await;
-            let jobs: Vec<JobId> = held
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .keys()
-                .copied()
-                .collect();
+            let jobs: Vec<JobId> = held.lock().keys().copied().collect();
             if jobs.is_empty() {
                 continue;
             }
@@ -116,7 +134,7 @@ impl Engine {
                 .await
             {
                 Ok(lost) => {
-                    let held = held.lock().unwrap_or_else(PoisonError::into_inner);
+                    let held = held.lock();
                     for id in lost {
                         if let Some(run) = held.get(&id) {
                             warn!(job.id = %id, "lost the lease of a stored run");

@@ -1,37 +1,104 @@
 //! An executor whose answers a test sets: no sandbox, no disk.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
+    future::{Future, ready},
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Call, Executor, TakeInError};
-use crate::domain::{ActionSpec, Digest, ModuleName, Outcome};
+use crate::domain::{ActionSpec, Digest, Failure, ModuleName, Outcome};
 
 /// What a run of an action answers.
-type Answer = Box<dyn Fn(&Call) -> Outcome + Send + Sync>;
+type Answer = Box<dyn Fn(Call) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// Takes in any file as the component that offers `actions`, and answers runs as it was told.
+/// Takes in any file with Wasm's magic number as a component, and answers runs as it was told.
+///
+/// A component offers the actions that its bytes name, and every action when they name none.
 #[derive(Default)]
 pub(crate) struct FakeExecutor {
     actions: Vec<ActionSpec>,
     answers: HashMap<String, Answer>,
-    kept: Mutex<Vec<Digest>>,
+    kept: Mutex<BTreeSet<Digest>>,
+}
+
+/// A run that goes on until the test ends it, whatever its token says.
+pub(crate) struct HeldRun {
+    /// What was asked for.
+    pub(crate) call: Arc<Call>,
+    end: oneshot::Sender<Outcome>,
+}
+
+/// The held runs of an action, as they begin.
+pub(crate) type HeldRuns = mpsc::UnboundedReceiver<HeldRun>;
+
+impl HeldRun {
+    /// Ends it.
+    pub(crate) fn end(self, outcome: Outcome) {
+        // The host may have given it up meanwhile.
+        let _ = self.end.send(outcome);
+    }
 }
 
 impl FakeExecutor {
-    /// Every component offers `spec`, too, whose runs answer `answer`.
+    /// There is an action `spec`, too, whose runs answer `answer` at once.
     pub(crate) fn with(
-        mut self,
+        self,
         spec: ActionSpec,
         answer: impl Fn(&Call) -> Outcome + Send + Sync + 'static,
     ) -> Self {
-        self.answers.insert(spec.name.to_string(), Box::new(answer));
+        self.with_answer(spec, move |call| ready(answer(&call)))
+    }
+
+    /// There are actions `specs`, too, whose runs begin in the test's hands.
+    pub(crate) fn with_held(
+        mut self,
+        specs: impl IntoIterator<Item = ActionSpec>,
+    ) -> (Self, HeldRuns) {
+        let (begun, runs) = mpsc::unbounded_channel();
+        for spec in specs {
+            let begun = begun.clone();
+            self = self.with_answer(spec, move |call| {
+                let (end, ended) = oneshot::channel();
+                let call = Arc::new(call);
+                // A test that does not look at its runs any more has dropped this one, and so ended it.
+                let _ = begun.send(HeldRun { call, end });
+                async move {
+                    ended.await.unwrap_or_else(|_| {
+                        Outcome::Failed(Failure::new("the test dropped the run"))
+                    })
+                }
+            });
+        }
+        (self, runs)
+    }
+
+    /// The components that were taken in and not discarded.
+    pub(crate) fn kept(&self) -> Vec<Digest> {
+        self.lock().iter().copied().collect()
+    }
+
+    fn with_answer<F>(
+        mut self,
+        spec: ActionSpec,
+        answer: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let answer: Answer = Box::new(move |call| Box::pin(answer(call)));
+        self.answers.insert(spec.name.to_string(), answer);
         self.actions.push(spec);
         self
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -50,12 +117,21 @@ impl Executor for FakeExecutor {
         if Digest::of(&bytes) != digest {
             return Err(TakeInError::Host("the digest is another's".into()));
         }
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(digest);
+        self.lock().insert(digest);
+        let text = String::from_utf8_lossy(&bytes);
+        let is_named = |spec: &&ActionSpec| {
+            text.split_whitespace()
+                .any(|word| word == spec.name.as_str())
+        };
+        let names_some = self.actions.iter().any(|spec| is_named(&spec));
         let is_its = |spec: &&ActionSpec| module.is_none_or(|m| m.as_str() == spec.name.prefix());
-        Ok(self.actions.iter().filter(is_its).cloned().collect())
+        Ok(self
+            .actions
+            .iter()
+            .filter(is_its)
+            .filter(|spec| !names_some || is_named(spec))
+            .cloned()
+            .collect())
     }
 
     async fn prepare(&self, _: Digest) -> Result<(), TakeInError> {
@@ -67,15 +143,15 @@ impl Executor for FakeExecutor {
     }
 
     async fn discard(&self, digest: Digest) -> std::io::Result<()> {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|kept| *kept != digest);
+        self.lock().remove(&digest);
         Ok(())
     }
 
     async fn run(&self, call: Call) -> Outcome {
+        if !self.lock().contains(&call.digest) {
+            return Outcome::Failed(Failure::new("the component is not there"));
+        }
         let answer = &self.answers[call.scope.spec.name.as_str()];
-        answer(&call)
+        answer(call).await
     }
 }

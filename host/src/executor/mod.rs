@@ -5,7 +5,7 @@ mod fake;
 mod wasm;
 
 #[cfg(test)]
-pub(crate) use fake::FakeExecutor;
+pub(crate) use fake::{FakeExecutor, HeldRun, HeldRuns};
 pub use wasm::WasmExecutor;
 
 use std::{path::Path, sync::Arc, time::Duration};

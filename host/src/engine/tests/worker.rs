@@ -1,0 +1,78 @@
+//! The worker: how many runs it makes at once, and how it stops.
+
+use super::*;
+
+#[tokio::test]
+async fn work_that_is_added_is_begun_without_waiting_for_the_time() {
+    let mut host = Host::start().await;
+    let worker = Worker::start(&host.engine, &host.clock).await;
+    let id = host.leave("t.hold").await;
+    let run = host.begun().await;
+    assert_eq!(run.call.id, id);
+    run.end(done("1"));
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn many_runs_are_made_at_the_same_time() {
+    let mut host = Host::start().await;
+    for _ in 0..100 {
+        host.leave("t.hold").await;
+    }
+    let worker = Worker::start(&host.engine, &host.clock).await;
+    let mut runs = Vec::new();
+    for _ in 0..100 {
+        runs.push(host.begun().await);
+    }
+    let ids: Vec<_> = runs.iter().map(|run| run.call.id).collect();
+    for run in runs {
+        run.end(done("1"));
+    }
+    worker.stop().await;
+    for id in ids {
+        assert_eq!(host.get(id).await.state(), State::Success);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_stops_waits_for_its_runs_and_begins_no_more() {
+    let mut host = Host::start().await;
+    let id = host.leave("t.hold").await;
+    let worker = Worker::start(&host.engine, &host.clock).await;
+    let run = host.begun().await;
+    worker.stop.cancel();
+    let waiting = host.leave("t.hold").await;
+    run.end(done("1"));
+    worker.task.await.unwrap();
+    assert_eq!(host.get(id).await.state(), State::Success);
+    assert!(host.runs.try_recv().is_err());
+    assert_eq!(host.get(waiting).await.state(), State::Running);
+}
+
+#[tokio::test]
+async fn runs_that_outlast_the_grace_are_left_for_their_next_claim() {
+    let mut host = Host::start().await;
+    let id = host.leave("t.hold_again").await;
+    let grace = Duration::from_secs(5);
+    let worker = Worker::start_with_grace(&host.engine, &host.clock, grace).await;
+    let run = host.begun().await;
+    worker.stop.cancel();
+    // The one that waits for work has woken; the one that measures the grace sleeps in its place.
+    while !run.call.cancel.is_cancelled() {
+        host.clock.until_asleep(1).await;
+        host.clock.advance(grace);
+        tokio::task::yield_now().await;
+    }
+    run.end(done("\"never kept\""));
+    worker.task.await.unwrap();
+    assert_eq!(host.get(id).await.state(), State::Running);
+
+    host.clock.advance(LEASE);
+    let engine = host.another_engine().await;
+    let worker = Worker::start(&engine, &host.clock).await;
+    let run = host.begun().await;
+    assert_eq!((run.call.id, run.call.attempt), (id, 2));
+    run.end(done("2"));
+    worker.stop().await;
+    assert_eq!(output(&host.get(id).await), r#"{"result": 2}"#);
+}
