@@ -19,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub use self::sled::{OpenError, SledStore};
 pub use commit::{Commit, Write};
 pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
@@ -26,7 +27,6 @@ pub use query::{List, Query};
 pub use ring::RingError;
 pub use seal::{KeyRing, Place, SealError};
 pub use settings::Settings;
-pub use self::sled::{OpenError, SledStore};
 
 use crate::domain::{HostId, Job, JobId, Timestamp};
 

@@ -213,18 +213,13 @@ impl From<ModuleVersion> for ModuleVersionView {
 async fn create(
     State(app): State<App>,
     Acting { op, caller }: Acting,
-    mut args: QueryArgs,
+    args: QueryArgs,
     request: Request,
 ) -> Result<(StatusCode, Answer<ModuleView>), ApiError> {
-    let name = args.take("name").ok_or_else(|| {
-        ApiError::bad_request(
-            "name: is missing; give it as ?name=N, the prefix of the module's actions.",
-        )
-    })?;
-    let name = ModuleName::parse(&name)
-        .map_err(|fault| ApiError::bad_request(format!("name: {fault}")))?;
-    let scope = parse_scope(&app, &caller, args.take("scope"))?;
-    args.finish()?;
+    let (name, scope) = match name_and_scope(&app, &caller, args) {
+        Ok(named) => named,
+        Err(refusal) => return Err(receive::refuse(&app, request, refusal).await),
+    };
     let received = receive::receive(&app, request).await?;
     let new = NewModule {
         name,
@@ -233,6 +228,23 @@ async fn create(
     };
     let module = app.engine.create_module(&op, new).await?;
     Ok((StatusCode::CREATED, Answer(module.into())))
+}
+
+fn name_and_scope(
+    app: &App,
+    caller: &Caller,
+    mut args: QueryArgs,
+) -> Result<(ModuleName, Scope), ApiError> {
+    let name = args.take("name").ok_or_else(|| {
+        ApiError::bad_request(
+            "name: is missing; give it as ?name=N, the prefix of the module's actions.",
+        )
+    })?;
+    let name = ModuleName::parse(&name)
+        .map_err(|fault| ApiError::bad_request(format!("name: {fault}")))?;
+    let scope = parse_scope(app, caller, args.take("scope"))?;
+    args.finish()?;
+    Ok((name, scope))
 }
 
 /// `GET /v2/modules`: a page of those that the caller can use.

@@ -49,12 +49,10 @@ impl Drop for Received {
 /// 415 for another type, 413 when it is too large, 400 when it ends early, 500 when the disk fails.
 pub(super) async fn receive(app: &App, request: Request) -> Result<Received, ApiError> {
     let max_bytes = app.max_module_bytes;
-    let (parts, body) = request.into_parts();
-    let mut body = body.into_data_stream();
-    if let Err(refusal) = check_head(&parts.headers, max_bytes) {
-        drain(&mut body, max_bytes).await;
-        return Err(refusal);
+    if let Err(refusal) = check_head(request.headers(), max_bytes) {
+        return Err(refuse(app, request, refusal).await);
     }
+    let mut body = request.into_body().into_data_stream();
     let mut received = Received {
         file: app.uploads.join(format!("{}.wasm", Uuid::now_v7())),
         digest: Digest::from_bytes([0; 32]),
@@ -84,6 +82,16 @@ pub(super) async fn receive(app: &App, request: Request) -> Result<Received, Api
         .map_err(|source| ApiError::internal(&source))?;
     received.digest = Digest::from_bytes(hash.finalize().into());
     Ok(received)
+}
+
+/// Hands `refusal` back once the body of `request` has been read over.
+pub(super) async fn refuse(app: &App, request: Request, refusal: ApiError) -> ApiError {
+    drain(
+        &mut request.into_body().into_data_stream(),
+        app.max_module_bytes,
+    )
+    .await;
+    refusal
 }
 
 /// Reads on for a while: a client that is still sending would see a broken connection instead of the refusal.
