@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod tests;
 mod wasm;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io,
     path::Path,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -110,7 +111,7 @@ impl Executor for WasmExecutor {
         let timeout = call.timeout;
         let cancel = call.cancel.clone();
         // Dropping the run ends the guest: at once where it waits, at the next epoch where it computes.
-        let run = tokio::time::timeout(timeout, self.run_with_permit(call));
+        let run = pin!(tokio::time::timeout(timeout, self.run_with_permit(call)));
         match cancel.run_until_cancelled(run).await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Outcome::Failed(timed_out(timeout)),

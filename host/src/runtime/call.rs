@@ -1,6 +1,6 @@
 //! One run: a fresh store, an instance, the call, and what came of it.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use super::{
     Module, Run, Runtime, Settings,
@@ -23,14 +23,16 @@ impl Runtime {
         let input = run.input.as_str().to_owned();
         let memory_bytes = settings.memory_bytes();
         let mut store = guest::store(&self.engine, &self.shared, Some(run), memory_bytes);
-        let call = async {
-            let bindings = module.pre.instantiate_async(&mut store).await?;
-            let actions = bindings.zonda_action_actions();
-            actions
-                .call_run(&mut store, spec.name.as_str(), &input)
-                .await
+        let answer = {
+            let call = pin!(async {
+                let bindings = module.pre.instantiate_async(&mut store).await?;
+                let actions = bindings.zonda_action_actions();
+                actions
+                    .call_run(&mut store, spec.name.as_str(), &input)
+                    .await
+            });
+            limits::metered(settings.cpu_time(), call).await
         };
-        let answer = limits::metered(settings.cpu_time(), call).await;
         match answer {
             Some(Ok(answer)) => outcome_of(answer, &spec, settings),
             Some(Err(err)) => Outcome::Failed(error::failure(&err, store.data())),

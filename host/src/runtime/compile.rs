@@ -122,7 +122,14 @@ impl Compiler {
 
     fn verdict(&self, status: ExitStatus, complaint: &[u8]) -> Error {
         let complaint = String::from_utf8_lossy(complaint);
+        let is_out_of_memory = complaint.contains("out of memory");
         match (status.code(), status.signal()) {
+            (_, signal) if is_out_of_memory || signal == Some(SIGABRT) => {
+                Error::TooExpensive(format!(
+                    "compiling the component took more than {0} MiB of memory (runtime.compile.memory_mib = {0})",
+                    self.limits.memory_mib
+                ))
+            }
             (Some(code), _) if code == i32::from(REFUSED) => Error::Refused(format!(
                 "the component cannot be compiled: {}",
                 complaint.trim()
@@ -130,10 +137,6 @@ impl Compiler {
             (_, Some(SIGXCPU | SIGKILL)) => Error::TooExpensive(format!(
                 "compiling the component took more than {0} s of CPU time (runtime.compile.cpu_secs = {0})",
                 self.limits.cpu_secs
-            )),
-            (_, Some(SIGABRT)) => Error::TooExpensive(format!(
-                "compiling the component took more than {0} MiB of memory (runtime.compile.memory_mib = {0})",
-                self.limits.memory_mib
             )),
             (_, Some(SIGXFSZ)) => Error::TooExpensive(format!(
                 "the compiled code is longer than {0} MiB (runtime.compile.max_code_mib = {0})",

@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    pin::pin,
+    pin::Pin,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -111,8 +111,11 @@ impl ResourceLimiter for Limiter {
 /// Drives `guest` until it is done or has been polled for longer than `cpu_time`; none in the second case.
 ///
 /// A guest that computes yields at every tick of the epoch, so a poll is short and what it takes is CPU time.
-pub(super) async fn metered<F: Future>(cpu_time: Duration, guest: F) -> Option<F::Output> {
-    let mut guest = pin!(guest);
+/// The future comes pinned: by value, a waiting run would hold it twice.
+pub(super) async fn metered<F: Future>(
+    cpu_time: Duration,
+    mut guest: Pin<&mut F>,
+) -> Option<F::Output> {
     let mut used = Duration::ZERO;
     poll_fn(|cx| {
         let began = Instant::now();

@@ -21,8 +21,6 @@ mod limits;
 mod log;
 mod module;
 mod settings;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::HashMap,

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read as _, Seek as _},
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -183,13 +184,15 @@ impl Runtime {
             .memory_bytes()
             .min(DESCRIBE_MEMORY_BYTES);
         let mut store = guest::store(&self.engine, &self.shared, None, memory_bytes);
-        let call = async {
-            let bindings = module.pre.instantiate_async(&mut store).await?;
-            let actions = bindings.zonda_action_actions();
-            actions.call_describe(&mut store).await
+        let described = {
+            let call = pin!(async {
+                let bindings = module.pre.instantiate_async(&mut store).await?;
+                let actions = bindings.zonda_action_actions();
+                actions.call_describe(&mut store).await
+            });
+            tokio::time::timeout(DESCRIBE_WALL, limits::metered(DESCRIBE_CPU, call)).await
         };
-        let call = limits::metered(DESCRIBE_CPU, call);
-        match tokio::time::timeout(DESCRIBE_WALL, call).await {
+        match described {
             Ok(Some(Ok(described))) => Ok(described),
             Ok(Some(Err(err))) => {
                 // What the operator allows a run is not what this call had.

@@ -1,4 +1,4 @@
-//! Real components through the whole runtime; `scripts/build-actions` makes them.
+//! Real components through executor and runtime; `scripts/build-actions` makes them.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,15 +10,15 @@ use cap_std::{ambient_authority, fs::Dir};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{ArtefactKey, Runtime, Settings, compile};
+use super::{Call, Executor as _, TakeInError, WasmExecutor};
 use crate::{
     clock::{Clock, SystemClock},
     domain::{
         ActionExecutionId, ActionName, ActionSpec, CustomContext, Digest, Failure, Journal,
         JsonText, LogLevel, ModuleName, Outcome, ProjectId, RequestContext,
     },
-    executor::{Call, Executor as _, TakeInError, WasmExecutor},
     openstack::{Clouds, RunScope},
+    runtime::{ArtefactKey, CompileSettings, Runtime, Settings, compile},
 };
 
 /// A host of its own in a directory of its own.
@@ -149,7 +149,7 @@ fn executor(dir: &Path, settings: &Settings, key: [u8; 32]) -> WasmExecutor {
         path: "/proc/self/exe".into(),
         arguments: [
             "--exact",
-            "runtime::tests::compiling_child",
+            "executor::tests::compiling_child",
             "--nocapture",
             "--test-threads=1",
             compile::SUBCOMMAND,
@@ -466,21 +466,21 @@ async fn a_bad_description_is_refused_with_the_reason() {
 async fn a_compilation_has_limits() {
     for (compile, expected) in [
         (
-            super::CompileSettings {
+            CompileSettings {
                 max_component_mib: 0,
                 ..Default::default()
             },
             "runtime.compile.max_component_mib = 0",
         ),
         (
-            super::CompileSettings {
+            CompileSettings {
                 max_code_mib: 0,
                 ..Default::default()
             },
             "runtime.compile.max_code_mib = 0",
         ),
         (
-            super::CompileSettings {
+            CompileSettings {
                 wall_secs: 0,
                 ..Default::default()
             },
