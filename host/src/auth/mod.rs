@@ -73,7 +73,8 @@ impl Authenticator {
     ) -> Result<Arc<Caller>, Error> {
         match self {
             Self::None => Ok(Arc::new(none::caller())),
-            Self::Keystone(keystone) => keystone.authenticate(headers, request).await,
+            // Boxed: it is many times as large as what the others need, and every waiting request holds it.
+            Self::Keystone(keystone) => Box::pin(keystone.authenticate(headers, request)).await,
         }
     }
 

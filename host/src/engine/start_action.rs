@@ -217,7 +217,8 @@ impl Engine {
         let asks_clouds = !scope.spec.access.is_empty();
         let session = self.clouds.session(scope, target)?;
         if asks_clouds {
-            session.connect().await?;
+            // Boxed: a run that waits on its cloud would hold its size long after it is done.
+            Box::pin(session.connect()).await?;
         }
         Ok(Arc::new(session))
     }

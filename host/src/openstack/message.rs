@@ -1,5 +1,7 @@
 //! Requests and answers as actions see them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::domain::Timestamp;
@@ -63,6 +65,8 @@ pub struct HttpRequest {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Body>,
+    /// How long to wait for the whole answer; never longer than the host's own limit.
+    pub timeout: Option<Duration>,
 }
 
 /// Status and headers of an answer, scrubbed.

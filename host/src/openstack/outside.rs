@@ -147,7 +147,8 @@ pub(super) async fn send(
     let client = clouds
         .clients
         .get(&scope.project_id, Tls::default(), clouds.clock.now());
-    let patience = clouds.settings.request_timeout();
+    let limit = clouds.settings.request_timeout();
+    let patience = request.timeout.map_or(limit, |wished| wished.min(limit));
     let exchange = exchange(clouds, scope, &client, request, &mut trace);
     let answer = timeout(patience, exchange)
         .await

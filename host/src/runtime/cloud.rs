@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 use wasmtime::component::Resource;
 
 use super::{bindings::zonda::action::cloud, guest::Guest};
@@ -61,7 +63,8 @@ impl cloud::HostScopedToken for Guest {
     async fn facts(&mut self, _: Resource<ScopedToken>) -> wasmtime::Result<cloud::TokenFacts> {
         // The WIT has no error here: without an answer from Keystone the run cannot go on.
         let session = self.session().map_err(host_error)?;
-        session.facts().await.map(Into::into).map_err(host_error)
+        let facts = off_fiber(async move { session.facts().await }).await;
+        facts.map(Into::into).map_err(host_error)
     }
 
     async fn services(
@@ -69,7 +72,8 @@ impl cloud::HostScopedToken for Guest {
         _: Resource<ScopedToken>,
     ) -> wasmtime::Result<Vec<(String, String)>> {
         let session = self.session().map_err(host_error)?;
-        session.services().await.map_err(host_error)
+        let services = off_fiber(async move { session.services().await }).await;
+        services.map_err(host_error)
     }
 
     async fn send(
@@ -78,7 +82,9 @@ impl cloud::HostScopedToken for Guest {
         request: cloud::Request,
     ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
         Ok(match self.charged_session() {
-            Ok(session) => answer(session.send(request.into()).await),
+            Ok(session) => {
+                answer(off_fiber(async move { session.send(request.into()).await }).await)
+            }
             Err(err) => Err(err.into()),
         })
     }
@@ -91,12 +97,15 @@ impl cloud::HostScopedToken for Guest {
         let sends: Vec<_> = requests
             .into_iter()
             .map(|request| (self.charged_session(), request))
-            .map(async |(session, request)| answer(session?.send(request.into()).await))
+            .map(async |(session, request)| session?.send(request.into()).await)
             .collect();
-        Ok(stream::iter(sends)
-            .buffered(CONCURRENT_REQUESTS)
-            .collect()
-            .await)
+        let all = stream::iter(sends).buffered(CONCURRENT_REQUESTS);
+        let answers = off_fiber(async move { Ok(all.collect::<Vec<_>>().await) }).await;
+        Ok(answers
+            .map_err(host_error)?
+            .into_iter()
+            .map(answer)
+            .collect())
     }
 
     async fn open(
@@ -105,7 +114,7 @@ impl cloud::HostScopedToken for Guest {
         request: cloud::Request,
     ) -> wasmtime::Result<Result<(cloud::Head, Resource<BodyReader>), cloud::Error>> {
         let opened = match self.charged_session() {
-            Ok(session) => session.open(request.into()).await,
+            Ok(session) => off_fiber(async move { session.open(request.into()).await }).await,
             Err(err) => Err(err),
         };
         match opened {
@@ -121,7 +130,9 @@ impl cloud::HostScopedToken for Guest {
         length: Option<u64>,
     ) -> wasmtime::Result<Result<Resource<Upload>, cloud::Error>> {
         let begun = match self.charged_session() {
-            Ok(session) => session.upload(request.into(), length).await,
+            Ok(session) => {
+                off_fiber(async move { session.upload(request.into(), length).await }).await
+            }
             Err(err) => Err(err),
         };
         match begun {
@@ -179,6 +190,19 @@ impl cloud::HostBodyWriter for Guest {
         self.table.delete(upload)?;
         Ok(())
     }
+}
+
+/// Drives `work` on a task of its own, which ends when the run does. What is polled here is polled on the run's fiber,
+/// and the stack that an HTTP client takes there would stay resident for as long as the run waits.
+pub(super) async fn off_fiber<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let task = tokio::spawn(work.in_current_span());
+    AbortOnDropHandle::new(task).await.unwrap_or_else(|_| {
+        Err(Error::Unreachable(
+            "the host gave the request up".to_owned(),
+        ))
+    })
 }
 
 fn finished() -> cloud::Error {

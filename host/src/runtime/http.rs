@@ -1,8 +1,10 @@
 //! A guest's requests outside the cloud, on their way to the operator's allow list.
 
+use std::{sync::Arc, time::Duration};
+
 use super::{
     bindings::zonda::action::{cloud, http},
-    cloud::answer,
+    cloud::{answer, off_fiber},
     guest::Guest,
 };
 use crate::openstack::{Error, HttpRequest};
@@ -24,8 +26,12 @@ impl http::Host for Guest {
             url: request.url,
             headers: request.headers,
             body: request.body.map(Into::into),
+            timeout: request
+                .timeout_ms
+                .map(|ms| Duration::from_millis(ms.into())),
         };
-        let response = self.shared.clouds.send_http(&run.scope, request).await;
-        Ok(answer(response))
+        let (clouds, scope) = (Arc::clone(&self.shared.clouds), run.scope.clone());
+        let sending = async move { clouds.send_http(&scope, request).await };
+        Ok(answer(off_fiber(sending).await))
     }
 }

@@ -14,6 +14,7 @@ fn get(url: String) -> HttpRequest {
         url,
         headers: vec![("Authorization".into(), "mine".into())],
         body: None,
+        timeout: None,
     }
 }
 
