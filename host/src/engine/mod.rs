@@ -2,7 +2,9 @@
 
 mod action_executions;
 mod complete_action;
+mod components;
 mod error;
+mod find_modules;
 mod modules;
 mod registry;
 mod running;
@@ -20,8 +22,10 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
 
 pub use action_executions::ListActionExecutions;
+pub use components::Upload;
 pub use error::Error;
-pub use modules::{ListModules, ModuleRef, NewModule, Upload};
+pub use find_modules::{ListModules, ModuleRef};
+pub use modules::NewModule;
 pub use registry::{Action, ModuleFacts};
 pub use settings::Settings;
 pub use start_action::{StartAction, StartedAction};
@@ -64,7 +68,7 @@ pub struct Engine {
     running: running::Running,
     work_added: Notify,
     /// Held from a check of who refers to a component to the deletion or the record that follows from it.
-    module_changes: Mutex<modules::UploadsInFlight>,
+    module_changes: Mutex<components::UploadsInFlight>,
 }
 
 impl Engine {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use super::{
-    Engine, Error,
-    modules::{ModuleRef, Upload, claims, next_version},
+    Engine, Error, ModuleRef, Upload,
+    modules::{claims, next_version},
 };
 use crate::{
     domain::{Digest, Module, ModuleId, ModuleName, ModuleVersion, Scope},
