@@ -63,7 +63,7 @@ impl cloud::HostScopedToken for Guest {
     async fn facts(&mut self, _: Resource<ScopedToken>) -> wasmtime::Result<cloud::TokenFacts> {
         // The WIT has no error here: without an answer from Keystone the run cannot go on.
         let session = self.session().map_err(host_error)?;
-        let facts = off_fiber(async move { session.facts().await }).await;
+        let facts = off_fiber(move || async move { session.facts().await }).await;
         facts.map(Into::into).map_err(host_error)
     }
 
@@ -72,7 +72,7 @@ impl cloud::HostScopedToken for Guest {
         _: Resource<ScopedToken>,
     ) -> wasmtime::Result<Vec<(String, String)>> {
         let session = self.session().map_err(host_error)?;
-        let services = off_fiber(async move { session.services().await }).await;
+        let services = off_fiber(move || async move { session.services().await }).await;
         services.map_err(host_error)
     }
 
@@ -83,7 +83,7 @@ impl cloud::HostScopedToken for Guest {
     ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
         Ok(match self.charged_session() {
             Ok(session) => {
-                answer(off_fiber(async move { session.send(request.into()).await }).await)
+                answer(off_fiber(move || async move { session.send(request.into()).await }).await)
             }
             Err(err) => Err(err.into()),
         })
@@ -100,7 +100,7 @@ impl cloud::HostScopedToken for Guest {
             .map(async |(session, request)| session?.send(request.into()).await)
             .collect();
         let all = stream::iter(sends).buffered(CONCURRENT_REQUESTS);
-        let answers = off_fiber(async move { Ok(all.collect::<Vec<_>>().await) }).await;
+        let answers = off_fiber(move || async move { Ok(all.collect::<Vec<_>>().await) }).await;
         Ok(answers
             .map_err(host_error)?
             .into_iter()
@@ -114,7 +114,9 @@ impl cloud::HostScopedToken for Guest {
         request: cloud::Request,
     ) -> wasmtime::Result<Result<(cloud::Head, Resource<BodyReader>), cloud::Error>> {
         let opened = match self.charged_session() {
-            Ok(session) => off_fiber(async move { session.open(request.into()).await }).await,
+            Ok(session) => {
+                off_fiber(move || async move { session.open(request.into()).await }).await
+            }
             Err(err) => Err(err),
         };
         match opened {
@@ -131,7 +133,7 @@ impl cloud::HostScopedToken for Guest {
     ) -> wasmtime::Result<Result<Resource<Upload>, cloud::Error>> {
         let begun = match self.charged_session() {
             Ok(session) => {
-                off_fiber(async move { session.upload(request.into(), length).await }).await
+                off_fiber(move || async move { session.upload(request.into(), length).await }).await
             }
             Err(err) => Err(err),
         };
@@ -192,12 +194,16 @@ impl cloud::HostBodyWriter for Guest {
     }
 }
 
-/// Drives `work` on a task of its own, which ends when the run does. What is polled here is polled on the run's fiber,
-/// and the stack that an HTTP client takes there would stay resident for as long as the run waits.
-pub(super) async fn off_fiber<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    let task = tokio::spawn(work.in_current_span());
+/// Drives what `begin` makes on a task of its own, which ends when the run does.
+///
+/// What is made or polled here stands on the run's fiber, whose stack stays resident for as long as the run waits; an
+/// HTTP client's futures are large.
+pub(super) async fn off_fiber<T, F>(begin: impl FnOnce() -> F + Send + 'static) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    let task = tokio::spawn(async move { Box::pin(begin()).await }.in_current_span());
     AbortOnDropHandle::new(task).await.unwrap_or_else(|_| {
         Err(Error::Unreachable(
             "the host gave the request up".to_owned(),

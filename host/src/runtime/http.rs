@@ -31,7 +31,7 @@ impl http::Host for Guest {
                 .map(|ms| Duration::from_millis(ms.into())),
         };
         let (clouds, scope) = (Arc::clone(&self.shared.clouds), run.scope.clone());
-        let sending = async move { clouds.send_http(&scope, request).await };
+        let sending = move || async move { clouds.send_http(&scope, request).await };
         Ok(answer(off_fiber(sending).await))
     }
 }
