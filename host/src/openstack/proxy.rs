@@ -67,7 +67,8 @@ impl Run {
         let method = method(&request.method)?;
         let path = RelativePath::parse(&request.path)
             .map_err(|bad| Error::InvalidRequest(bad.to_string()))?;
-        let mut access = self.access().await?;
+        // Boxed: what asks Keystone is large, rare, and done before the wait for the service begins.
+        let mut access = Box::pin(self.access()).await?;
         let mut passed = self.pass(&access, method, &path, request, upload, trace)?;
         let (mut redirects, mut may_renew) = (0, true);
         loop {
@@ -76,7 +77,7 @@ impl Run {
             trace.answered(status.as_u16(), service_request_id(&response, &access));
             if status == StatusCode::UNAUTHORIZED && may_renew && passed.is_replayable() {
                 may_renew = false;
-                if let Some(renewed) = self.renew(&access).await? {
+                if let Some(renewed) = Box::pin(self.renew(&access)).await? {
                     access = renewed;
                     continue;
                 }

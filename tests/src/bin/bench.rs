@@ -51,6 +51,7 @@ async fn main() -> Result<()> {
 fn settings() -> Settings {
     Settings::new()
         .set("log", "level", "info")
+        .set("engine", "concurrent_jobs", 1100)
         .set("runtime", "concurrent_runs", 1100)
         .set("runtime", "concurrent_runs_per_project", 1100)
 }
@@ -126,42 +127,45 @@ async fn loads(measured: &mut Measured) -> Result<()> {
     Ok(())
 }
 
-/// What runs that wait on a slow cloud hold: each with a caller's connection and one to the cloud.
+/// What runs that wait on a slow cloud hold, each with its connection to the cloud.
+///
+/// `waiting` are stored runs, whose callers have had their answers; `waiting_unsaved` hold their callers' connections
+/// too. A connection is 24 to 40 KiB of an HTTP library's buffers.
 async fn waiting(measured: &mut Measured) -> Result<()> {
-    let host = Host::start_with(settings()).await?;
-    let cloud = FaultServer::start().await?;
-    let body = json!({
-        "name": "openstack.request",
-        "input": {"service_type": "compute", "method": "GET", "path": "/hang"},
-        "custom_context": {"os.auth": {
-            "auth_url": cloud.url("/v3"), "auth_token": "t0ken", "service_catalog": cloud.catalog(""),
-        }},
-    });
-    let idle = held_kib(&host)?;
-    let mut runs = Vec::new();
-    let mut each = 0.0;
-    for count in [100, 1000] {
-        while runs.len() < count {
-            let (client, body) = (host.client()?, body.clone());
-            runs.push(tokio::spawn(async move {
-                client
-                    .send_json(reqwest::Method::POST, "/v2/action_executions", &body)
-                    .await
-            }));
+    for (name, save_result) in [("waiting", true), ("waiting_unsaved", false)] {
+        let host = Host::start_with(settings()).await?;
+        let cloud = FaultServer::start().await?;
+        let body = json!({
+            "name": "openstack.request",
+            "input": {"service_type": "compute", "method": "GET", "path": "/hang"},
+            "params": {"save_result": save_result},
+            "custom_context": {"os.auth": {
+                "auth_url": cloud.url("/v3"), "auth_token": "t0ken", "service_catalog": cloud.catalog(""),
+            }},
+        });
+        let idle = held_kib(&host)?;
+        let mut runs = Vec::new();
+        for count in [100, 1000] {
+            while runs.len() < count {
+                let (client, body) = (host.client()?, body.clone());
+                runs.push(tokio::spawn(async move {
+                    client
+                        .send_json(reqwest::Method::POST, "/v2/action_executions", &body)
+                        .await
+                }));
+            }
+            wait::until("every run waits on the cloud", async || {
+                Ok((cloud.seen().len() >= count).then_some(()))
+            })
+            .await?;
+            let resident = resident_kib(&host)? / 1024.0;
+            measured.insert(format!("{name}.{count}.rss_mib"), resident);
         }
-        wait::until("every run waits on the cloud", async || {
-            Ok((cloud.seen().len() >= count).then_some(()))
-        })
-        .await?;
-        each = (held_kib(&host)? - idle) / count as f64;
-        measured.insert(
-            format!("waiting.{count}.rss_mib"),
-            resident_kib(&host)? / 1024.0,
-        );
-    }
-    measured.insert("waiting.kib_each".into(), each);
-    for run in runs {
-        run.abort();
+        let each = (held_kib(&host)? - idle) / runs.len() as f64;
+        measured.insert(format!("{name}.kib_each"), each);
+        for run in runs {
+            run.abort();
+        }
     }
     Ok(())
 }

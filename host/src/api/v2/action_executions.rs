@@ -104,6 +104,8 @@ async fn create(
     Json(body): Json<StartActionBody>,
 ) -> Result<(StatusCode, Answer<ActionExecutionView>), ApiError> {
     let start = body.into_domain(&headers, &caller)?;
+    // The headers are slices of the connection's read buffer: a waiting run would keep it.
+    drop(headers);
     let started = app.engine.start_action(&op, start).await?;
     let view = ActionExecutionView::started(&started.execution, started.is_saved);
     Ok((StatusCode::CREATED, Answer(view)))
