@@ -1,8 +1,10 @@
 //! `zonda action …`: see and run actions.
 
 use clap::Subcommand;
+use serde_json::Value;
 
 use super::{
+    api_client::Object,
     error::Error,
     options::ListArgs,
     run_action::{self, RunArgs},
@@ -35,7 +37,10 @@ pub(super) async fn run(command: &ActionCommand, session: &mut Session<'_>) -> R
     match command {
         ActionCommand::List { list } => {
             let api = session.connect().await?;
-            let actions = api.list("actions", &list.query(), list.limit).await?;
+            let mut actions = api.list("actions", &list.query(), list.limit).await?;
+            for action in &mut actions {
+                name_module(action);
+            }
             session.output.list(&actions, &COLUMNS).map(|()| 0)
         }
         ActionCommand::Show { action } => {
@@ -43,5 +48,14 @@ pub(super) async fn run(command: &ActionCommand, session: &mut Session<'_>) -> R
             session.output.show(&action, &ORDER).map(|()| 0)
         }
         ActionCommand::Run(args) => run_action::run(args, session).await,
+    }
+}
+
+/// A list shows a module by its name.
+fn name_module(action: &mut Object) {
+    if let Some(module) = action.get_mut("module")
+        && let Some(name) = module.get_mut("name").map(Value::take)
+    {
+        *module = name;
     }
 }
