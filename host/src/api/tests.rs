@@ -293,7 +293,7 @@ async fn wrong_requests_are_refused_in_mistrals_words() {
         ),
         (
             json!({ "name": "std.echo", "input": [1] }),
-            "JsonType field value must be a dictionary",
+            "input: JsonType field value must be a dictionary",
         ),
         (
             json!({ "name": "std.async_noop", "params": { "run_sync": true } }),

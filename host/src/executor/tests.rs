@@ -15,10 +15,16 @@ use crate::{
     clock::{Clock, SystemClock},
     domain::{
         ActionExecutionId, ActionName, ActionSpec, CustomContext, Digest, Failure, Journal,
-        JsonText, LogLevel, ModuleName, Outcome, ProjectId, RequestContext,
+        JournalCaps, JsonText, LogLevel, ModuleName, Outcome, ProjectId, RequestContext,
     },
     openstack::{Clouds, RunScope},
     runtime::{ArtefactKey, CompileSettings, Runtime, Settings, compile},
+};
+
+const JOURNAL_CAPS: JournalCaps = JournalCaps {
+    lines: 100,
+    bytes: 256 << 10,
+    requests: 100,
 };
 
 /// A host of its own in a directory of its own.
@@ -118,7 +124,7 @@ impl Host {
                     request_id: "req-1".into(),
                     traceparent: "00-1-1-00".into(),
                 },
-                journal: Arc::new(Journal::new(self.settings.journal_caps())),
+                journal: Arc::new(Journal::new(JOURNAL_CAPS)),
             },
             custom_context: None,
             session: None,
@@ -342,10 +348,7 @@ async fn each_limit_is_named_when_it_is_reached() {
 
 #[tokio::test]
 async fn a_flood_of_lines_is_cut_and_counted() {
-    let host = Host::with(Settings {
-        log_lines: 10,
-        ..Settings::default()
-    });
+    let host = Host::with(Settings::default());
     let probe = host.take_in("probe").await;
     for (to, level) in [
         ("log", LogLevel::Info),
@@ -357,7 +360,7 @@ async fn a_flood_of_lines_is_cut_and_counted() {
         let journal = Arc::clone(&call.scope.journal);
         assert!(matches!(host.executor.run(call).await, Outcome::Done(_)));
         let page = journal.page();
-        assert_eq!((page.log.len(), page.log_dropped), (10, 990), "{to}");
+        assert_eq!((page.log.len(), page.log_dropped), (100, 900), "{to}");
         assert_eq!(page.log[0].message, "xxxxxxxxxx");
         assert_eq!(page.log[0].level, level);
     }

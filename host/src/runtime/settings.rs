@@ -5,8 +5,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::JournalCaps;
-
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
@@ -20,10 +18,6 @@ pub struct Settings {
     pub table_elements: usize,
     /// Length of a result, in KiB. Default: 1024.
     pub output_kib: usize,
-    /// Log lines kept of one run. Default: 1000.
-    pub log_lines: usize,
-    /// Log messages and fields kept of one run, in KiB. Default: 256.
-    pub log_kib: usize,
     /// Requests that one run may make. Default: 1000.
     pub requests: usize,
     /// Runs at one time on this host; more of them wait, within their timeout. Default: 1024.
@@ -66,8 +60,6 @@ impl Default for Settings {
             memory_mib: 256,
             table_elements: 65_536,
             output_kib: 1024,
-            log_lines: 1000,
-            log_kib: 256,
             requests: 1000,
             concurrent_runs: 1024,
             concurrent_runs_per_project: 256,
@@ -94,16 +86,6 @@ impl Default for CompileSettings {
 }
 
 impl Settings {
-    /// The most that one run's journal keeps.
-    #[must_use]
-    pub const fn journal_caps(&self) -> JournalCaps {
-        JournalCaps {
-            lines: self.log_lines,
-            bytes: self.log_kib.saturating_mul(KIB),
-            requests: self.requests,
-        }
-    }
-
     pub(super) const fn memory_bytes(&self) -> usize {
         self.memory_mib.saturating_mul(MIB)
     }

@@ -59,7 +59,7 @@ async fn a_request_outside_the_rules_is_denied_logged_and_not_sent() {
     assert_eq!(error, Error::Denied(denial.into()));
     assert!(fake.seen("/compute/v2.1/servers/1").is_empty());
     let page = world.journal.page();
-    assert_eq!(page.log[0].message, format!("Denied(\"{denial}\")"));
+    assert_eq!(page.log[0].message, denial);
     let row = |n: usize| {
         let row = &page.requests[n];
         (row.path.as_str(), row.status, row.error.is_some())
