@@ -6,6 +6,7 @@ use super::{Engine, Error, ModuleRef, Upload};
 use crate::{
     domain::{
         ActionSpec, Module, ModuleId, ModuleName, ModuleVersion, ModuleVersionId, Operation, Scope,
+        Timestamp,
     },
     store::{Commit, Kind, Write},
 };
@@ -40,7 +41,7 @@ impl Engine {
             created_at: now,
             updated_at: None,
         };
-        let version = first_version(&module, &new.upload, actions, op);
+        let version = current_version(&module, &new.upload, actions, op.user_id.as_deref(), now);
         let claims = claims(&module, &version);
         let commit = claims.into_iter().fold(
             Commit::new().create(&module).create(&version),
@@ -149,12 +150,23 @@ pub(super) fn next_version(
     upload: &Upload,
     actions: Vec<ActionSpec>,
     uploaded_by: Option<&str>,
-    now: crate::domain::Timestamp,
+    now: Timestamp,
 ) -> ModuleVersion {
     module.latest_version += 1;
     module.version = module.latest_version;
     module.digest = upload.digest;
     module.updated_at = Some(now);
+    current_version(module, upload, actions, uploaded_by, now)
+}
+
+/// The record of the version that is current in `module`.
+fn current_version(
+    module: &Module,
+    upload: &Upload,
+    actions: Vec<ActionSpec>,
+    uploaded_by: Option<&str>,
+    now: Timestamp,
+) -> ModuleVersion {
     ModuleVersion {
         id: ModuleVersionId::generate(),
         module_id: module.id,
@@ -165,25 +177,6 @@ pub(super) fn next_version(
         actions,
         uploaded_by: uploaded_by.map(str::to_owned),
         created_at: now,
-    }
-}
-
-fn first_version(
-    module: &Module,
-    upload: &Upload,
-    actions: Vec<ActionSpec>,
-    op: &Operation,
-) -> ModuleVersion {
-    ModuleVersion {
-        id: ModuleVersionId::generate(),
-        module_id: module.id,
-        project_id: module.project_id.clone(),
-        version: 1,
-        digest: upload.digest,
-        size_bytes: upload.size_bytes,
-        actions,
-        uploaded_by: op.user_id.as_deref().map(str::to_owned),
-        created_at: module.created_at,
     }
 }
 

@@ -26,20 +26,49 @@ pub(super) enum Exceeded {
 /// Adds up what all memories and tables of one store use; wasmtime's own limits count each memory alone.
 #[derive(Debug)]
 pub(super) struct Limiter {
-    memory_left: usize,
-    elements_left: usize,
-    last_memory: usize,
-    last_elements: usize,
+    memory_bytes: Budget,
+    table_elements: Budget,
     exceeded: Option<Exceeded>,
+}
+
+/// What is left of one limit, and what was last taken from it.
+#[derive(Debug)]
+struct Budget {
+    left: usize,
+    last_taken: usize,
+}
+
+impl Budget {
+    const fn new(limit: usize) -> Self {
+        Self {
+            left: limit,
+            last_taken: 0,
+        }
+    }
+
+    /// Takes the growth from `current` to `desired`; false, and nothing is taken, when not so much is left.
+    fn take(&mut self, current: usize, desired: usize) -> bool {
+        let more = desired.saturating_sub(current);
+        self.last_taken = 0;
+        let Some(left) = self.left.checked_sub(more) else {
+            return false;
+        };
+        self.left = left;
+        self.last_taken = more;
+        true
+    }
+
+    /// Gives back what was last taken: the growth did not come about.
+    fn give_back(&mut self) {
+        self.left += std::mem::take(&mut self.last_taken);
+    }
 }
 
 impl Limiter {
     pub(super) const fn new(memory_bytes: usize, table_elements: usize) -> Self {
         Self {
-            memory_left: memory_bytes,
-            elements_left: table_elements,
-            last_memory: 0,
-            last_elements: 0,
+            memory_bytes: Budget::new(memory_bytes),
+            table_elements: Budget::new(table_elements),
             exceeded: None,
         }
     }
@@ -57,19 +86,15 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current);
-        self.last_memory = 0;
-        let Some(left) = self.memory_left.checked_sub(more) else {
+        let is_within = self.memory_bytes.take(current, desired);
+        if !is_within {
             self.exceeded = Some(Exceeded::Memory);
-            return Ok(false);
-        };
-        self.memory_left = left;
-        self.last_memory = more;
-        Ok(true)
+        }
+        Ok(is_within)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory_left += std::mem::take(&mut self.last_memory);
+        self.memory_bytes.give_back();
         Ok(())
     }
 
@@ -79,19 +104,15 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current);
-        self.last_elements = 0;
-        let Some(left) = self.elements_left.checked_sub(more) else {
+        let is_within = self.table_elements.take(current, desired);
+        if !is_within {
             self.exceeded = Some(Exceeded::Table);
-            return Ok(false);
-        };
-        self.elements_left = left;
-        self.last_elements = more;
-        Ok(true)
+        }
+        Ok(is_within)
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.elements_left += std::mem::take(&mut self.last_elements);
+        self.table_elements.give_back();
         Ok(())
     }
 
