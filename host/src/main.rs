@@ -6,6 +6,7 @@ use clap::Parser as _;
 use zonda_host::{
     cli::{self, Cli, Command, ConfigCommand},
     config::Config,
+    executor,
     runtime::compile,
     server,
 };
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve(config.as_deref()),
         Command::Config(ConfigCommand::Check { config }) => check_config(config.as_deref()),
         Command::CompileComponent { .. } => compile::child_main(),
+        Command::ExecuteActions => executor::child_main(),
         Command::Client(command) => cli::run(&common, &command),
     }
 }

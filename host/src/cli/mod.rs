@@ -79,6 +79,9 @@ pub enum Command {
         #[arg(hide = true)]
         limits: Vec<u64>,
     },
+    /// Make the runs of one project; the host starts itself so where `[executor] isolation` is `project`.
+    #[command(hide = true)]
+    ExecuteActions,
     /// What speaks to a host.
     #[command(flatten)]
     Client(ClientCommand),

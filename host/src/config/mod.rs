@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::document::Document;
-use crate::{api, auth, engine, openstack, runtime, store, telemetry};
+use crate::{api, auth, engine, executor, openstack, runtime, store, telemetry};
 
 /// All settings of the host.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
@@ -28,6 +28,8 @@ pub struct Config {
     pub engine: engine::Settings,
     /// The sandbox: what one run may use, and how many there are at once.
     pub runtime: runtime::Settings,
+    /// In which process runs are made.
+    pub executor: executor::Settings,
     /// How clouds are reached.
     pub openstack: openstack::Settings,
     /// What actions may reach outside their cloud.

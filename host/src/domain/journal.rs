@@ -1,6 +1,9 @@
 //! What a run said and asked: its log lines and its proxied requests. They belong to the caller, never to the host's logs.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +71,17 @@ pub struct JournalPage {
     pub requests_dropped: u64,
 }
 
+/// One thing that a run said or asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JournalRow {
+    /// It, or the host, said something.
+    Log(LogLine),
+    /// It asked something.
+    Request(RequestTrace),
+}
+
 /// The most that one run's journal keeps.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct JournalCaps {
     /// Log lines.
     pub lines: usize,
@@ -80,11 +92,13 @@ pub struct JournalCaps {
 }
 
 /// The log lines and requests of one run, shared by those who write and those who read.
-#[derive(Debug)]
 pub struct Journal {
     caps: JournalCaps,
     inner: Mutex<Inner>,
+    forward: Option<Box<Forward>>,
 }
+
+type Forward = dyn Fn(JournalRow) + Send + Sync;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -99,7 +113,41 @@ impl Journal {
         Self {
             caps,
             inner: Mutex::default(),
+            forward: None,
         }
+    }
+
+    /// An empty journal that hands on each row that it keeps.
+    #[must_use]
+    pub fn forwarding(
+        caps: JournalCaps,
+        forward: impl Fn(JournalRow) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            forward: Some(Box::new(forward)),
+            ..Self::new(caps)
+        }
+    }
+
+    /// The most that it keeps.
+    #[must_use]
+    pub const fn caps(&self) -> JournalCaps {
+        self.caps
+    }
+
+    /// Keeps a row that another journal handed on.
+    pub fn add(&self, row: JournalRow) {
+        match row {
+            JournalRow::Log(line) => self.log(line),
+            JournalRow::Request(trace) => self.request(trace),
+        }
+    }
+
+    /// Counts what another journal dropped of what it would have handed on.
+    pub fn count_dropped(&self, log: u64, requests: u64) {
+        let mut inner = self.lock();
+        inner.page.log_dropped += log;
+        inner.page.requests_dropped += requests;
     }
 
     /// Keeps a log line, or counts it as dropped when a cap is reached.
@@ -114,6 +162,9 @@ impl Journal {
             return;
         }
         inner.bytes = bytes;
+        if let Some(forward) = &self.forward {
+            forward(JournalRow::Log(line.clone()));
+        }
         inner.page.log.push(line);
     }
 
@@ -123,6 +174,9 @@ impl Journal {
         if inner.page.requests.len() >= self.caps.requests {
             inner.page.requests_dropped += 1;
             return;
+        }
+        if let Some(forward) = &self.forward {
+            forward(JournalRow::Request(trace.clone()));
         }
         inner.page.requests.push(trace);
     }
@@ -135,6 +189,14 @@ impl Journal {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("caps", &self.caps)
+            .finish_non_exhaustive()
     }
 }
 

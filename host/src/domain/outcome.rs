@@ -1,9 +1,11 @@
 //! What a run ended in.
 
+use serde::{Deserialize, Serialize};
+
 use super::JsonText;
 
 /// Why a run failed, in words for a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What happened.
     pub message: String,
@@ -26,7 +28,7 @@ impl Failure {
 }
 
 /// What a run ended in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It has a result.
     Done(JsonText),

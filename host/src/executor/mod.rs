@@ -2,12 +2,16 @@
 
 #[cfg(test)]
 mod fake;
+mod isolated;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod wasm;
 
 #[cfg(test)]
 pub(crate) use fake::{FakeExecutor, HeldRun, HeldRuns};
+pub use isolated::{Parts, ProjectExecutor, SUBCOMMAND, child_main};
+pub use settings::{Isolation, Settings};
 pub use wasm::WasmExecutor;
 
 use std::{path::Path, sync::Arc, time::Duration};

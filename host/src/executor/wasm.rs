@@ -120,7 +120,7 @@ impl Executor for WasmExecutor {
     }
 }
 
-fn timed_out(timeout: Duration) -> Failure {
+pub(super) fn timed_out(timeout: Duration) -> Failure {
     let secs = timeout.as_secs_f64();
     Failure::new(format!(
         "the action did not end within {secs} s, its timeout"

@@ -134,6 +134,12 @@ impl Session {
         Ok(())
     }
 
+    /// The cloud itself, with its credential.
+    #[must_use]
+    pub fn target(&self) -> &TargetCloud {
+        &self.0.target
+    }
+
     /// What the action may know; connects first if need be.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Config,
     engine::{self, Engine},
-    executor::WasmExecutor,
+    executor::{self, Executor, Isolation, ProjectExecutor, WasmExecutor},
     metrics::Metrics,
     openstack::Clouds,
     policy::Policy,
@@ -113,6 +113,7 @@ async fn run(config: Config) -> Result<()> {
 struct Folders {
     root: PathBuf,
     modules: Dir,
+    modules_path: PathBuf,
     uploads: PathBuf,
 }
 
@@ -123,6 +124,8 @@ impl Folders {
             .store
             .folder()
             .context("[store] path is not set, and the user has no home folder")?;
+        // Processes that the host starts have another working folder.
+        let root = std::path::absolute(root)?;
         let make = |path: &Path| {
             fs::DirBuilder::new()
                 .recursive(true)
@@ -145,6 +148,7 @@ impl Folders {
         Ok(Self {
             modules: Dir::open_ambient_dir(&modules, ambient_authority())
                 .with_context(|| format!("the folder {} cannot be opened", modules.display()))?,
+            modules_path: modules,
             uploads,
             root,
         })
@@ -166,24 +170,40 @@ async fn build_engine(
     let clouds = Clouds::new(config.openstack.clone(), &config.http, Arc::clone(&clock))?;
     clouds.refuse_listeners(vec![address]);
     let clouds = Arc::new(clouds);
-    let executor = WasmExecutor::new(
+    let key = ArtefactKey::new(*keys.derive("zonda compiled code"));
+    let local = WasmExecutor::new(
         config.runtime.clone(),
         folders.modules.try_clone()?,
-        ArtefactKey::new(*keys.derive("zonda compiled code")),
+        key.clone(),
         Arc::clone(&clouds),
         Arc::clone(&clock),
     )
     .context("the sandbox cannot be built")?;
+    let executor: Arc<dyn Executor> = match config.executor.isolation {
+        Isolation::Host => metered(local, metrics),
+        Isolation::Project => {
+            let mut openstack = config.openstack.clone();
+            for file in &mut openstack.ca_files {
+                *file = std::path::absolute(&*file)?;
+            }
+            let parts = executor::Parts {
+                runtime: config.runtime.clone(),
+                openstack,
+                http: config.http.clone(),
+                log: config.log.clone(),
+                modules: folders.modules_path.clone(),
+                key,
+                listeners: vec![address],
+            };
+            let settings = config.executor.clone();
+            let clock = Arc::clone(&clock);
+            metered(ProjectExecutor::new(local, parts, settings, clock), metrics)
+        }
+    };
     let public_url = config.listen.public_url.as_ref().map(ToString::to_string);
     let engine = Engine::open(engine::Parts {
-        store: Arc::new(Metered {
-            inner: store,
-            metrics: Arc::clone(metrics),
-        }),
-        executor: Arc::new(Metered {
-            inner: executor,
-            metrics: Arc::clone(metrics),
-        }),
+        store: metered(store, metrics),
+        executor,
         clouds: Arc::clone(&clouds),
         keys: Arc::new(keys),
         clock,
@@ -195,6 +215,11 @@ async fn build_engine(
     .await
     .context("the engine cannot read the store")?;
     Ok(engine)
+}
+
+fn metered<T>(inner: T, metrics: &Arc<Metrics>) -> Arc<Metered<T>> {
+    let metrics = Arc::clone(metrics);
+    Arc::new(Metered { inner, metrics })
 }
 
 fn load_keys(root: &Path, clock: &dyn Clock) -> Result<KeyRing> {
