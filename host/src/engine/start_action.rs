@@ -74,13 +74,19 @@ impl Engine {
             ));
         }
         self.check_timeout(&start.params)?;
+        let is_later = is_asynchronous || (start.params.save_result && !start.params.run_sync);
+        // Before anything is asked of a cloud or kept.
+        let place = if is_later {
+            None
+        } else {
+            Some(self.executor.admit(&op.project_id)?)
+        };
         let id = ActionExecutionId::generate();
         let scope = self.scope(op, &action);
         let session = match &start.target {
             Some(target) => Some(self.session(scope.clone(), target.clone()).await?),
             None => None,
         };
-        let is_later = is_asynchronous || (start.params.save_result && !start.params.run_sync);
         let is_saved = is_later || start.params.save_result;
         let seal_context = |context: &CustomContext| self.seal_context(id, context);
         let new = NewActionExecution {
@@ -113,7 +119,10 @@ impl Engine {
             });
         }
         let cancel = CancellationToken::new();
-        let call = self.call(&execution, scope, session, start.custom_context, 1, cancel);
+        let call = Call {
+            place,
+            ..self.call(&execution, scope, session, start.custom_context, 1, cancel)
+        };
         let execution = if is_saved {
             // On a task of its own: a client that goes away does not undo what it asked to be saved.
             let engine = Arc::clone(self);
@@ -253,6 +262,7 @@ impl Engine {
             session,
             timeout,
             cancel,
+            place: None,
             callback_url,
         }
     }

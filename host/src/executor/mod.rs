@@ -2,12 +2,16 @@
 
 #[cfg(test)]
 mod fake;
+mod lanes;
+mod queue;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod wasm;
 
 #[cfg(test)]
 pub(crate) use fake::{FakeExecutor, HeldRun, HeldRuns};
+pub use queue::{Busy, Place};
 pub use wasm::WasmExecutor;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -16,7 +20,10 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{ActionExecutionId, ActionSpec, CustomContext, Digest, JsonText, ModuleName, Outcome},
+    domain::{
+        ActionExecutionId, ActionSpec, CustomContext, Digest, JsonText, ModuleName, Outcome,
+        ProjectId,
+    },
     openstack::{RunScope, Session},
 };
 
@@ -41,6 +48,8 @@ pub struct Call {
     pub timeout: Duration,
     /// Ends it when somebody cancels.
     pub cancel: CancellationToken,
+    /// Its place, if it was [admitted](Executor::admit); otherwise it waits at the end of its project's line.
+    pub place: Option<Place>,
     /// Where an asynchronous action is completed, `{public_url}/v2/action_executions/{id}`.
     pub callback_url: Option<String>,
 }
@@ -81,6 +90,12 @@ pub trait Executor: Send + Sync {
 
     /// Drops what is kept of `digest`.
     async fn discard(&self, digest: Digest) -> std::io::Result<()>;
+
+    /// A place for a run of `project` that is to begin at once.
+    ///
+    /// # Errors
+    /// When it would have to wait and too many do.
+    fn admit(&self, project: &ProjectId) -> Result<Place, Busy>;
 
     /// Makes one run, to its end. Never fails in another way than the outcome says.
     async fn run(&self, call: Call) -> Outcome;

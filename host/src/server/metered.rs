@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    domain::{ActionSpec, Digest, HostId, Job, JobId, ModuleName, Outcome, Timestamp},
-    executor::{Call, Executor, TakeInError},
+    domain::{ActionSpec, Digest, HostId, Job, JobId, ModuleName, Outcome, ProjectId, Timestamp},
+    executor::{Busy, Call, Executor, Place, TakeInError},
     metrics::Metrics,
     store::{Commit, Error, Kind, Query, Record, Store},
 };
@@ -51,6 +51,10 @@ impl<E: Executor> Executor for Metered<E> {
 
     async fn discard(&self, digest: Digest) -> std::io::Result<()> {
         self.inner.discard(digest).await
+    }
+
+    fn admit(&self, project: &ProjectId) -> Result<Place, Busy> {
+        self.inner.admit(project)
     }
 
     async fn run(&self, call: Call) -> Outcome {
