@@ -10,7 +10,7 @@ mod turns;
 mod wasm;
 
 #[cfg(test)]
-pub(crate) use fake::{FakeExecutor, HeldRun, HeldRuns};
+pub(crate) use fake::{ADMITTED, FakeExecutor, HeldRun, HeldRuns};
 pub use queue::{Busy, Place};
 pub use wasm::WasmExecutor;
 

@@ -13,7 +13,7 @@ use crate::{
     domain::{ActionSpec, Digest, HostId, Job, JobId, ModuleName, Outcome, ProjectId, Timestamp},
     executor::{Busy, Call, Executor, Place, TakeInError},
     metrics::Metrics,
-    store::{Commit, Error, Kind, Query, Record, Store},
+    store::{Commit, Error, Kind, Query, Record, Store, Wanted},
 };
 
 /// Counts what `inner` does.
@@ -107,9 +107,13 @@ impl<S: Store> Store for Metered<S> {
         owner: HostId,
         now: Timestamp,
         lease: Duration,
-        limit: usize,
+        wanted: Wanted,
     ) -> Result<Vec<Job>, Error> {
-        self.inner.claim_jobs(owner, now, lease, limit).await
+        self.inner.claim_jobs(owner, now, lease, wanted).await
+    }
+
+    async fn count_jobs(&self, project: &ProjectId) -> Result<usize, Error> {
+        self.inner.count_jobs(project).await
     }
 
     async fn renew(
