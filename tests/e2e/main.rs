@@ -8,6 +8,7 @@
 mod action_executions;
 mod crash_recovery;
 mod executor_processes;
+mod fair_queue;
 mod guest_limits;
 mod isolation;
 mod mistral_client;

@@ -245,22 +245,23 @@ impl Run<'_> {
         Ok(self)
     }
 
-    /// Sends it.
-    pub async fn send(mut self) -> Result<Answer> {
+    /// The body of the request, to be sent otherwise.
+    pub fn into_body(mut self) -> Value {
         if !self.params.is_empty() {
             self.body
                 .insert("params".into(), Value::Object(self.params));
         }
+        Value::Object(self.body)
+    }
+
+    /// Sends it.
+    pub async fn send(mut self) -> Result<Answer> {
         self.headers
             .insert("content-type", HeaderValue::from_static("application/json"));
-        let body = serde_json::to_vec(&self.body)?;
-        self.client
-            .send(
-                Method::POST,
-                "/v2/action_executions",
-                self.headers,
-                Some(body),
-            )
+        let (client, headers) = (self.client, std::mem::take(&mut self.headers));
+        let body = serde_json::to_vec(&self.into_body())?;
+        client
+            .send(Method::POST, "/v2/action_executions", headers, Some(body))
             .await
     }
 

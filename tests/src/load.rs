@@ -31,10 +31,25 @@ pub struct Figures {
 impl Load {
     /// POSTs `body` to `path`; every answer's body must hold `expected`.
     pub fn post(address: SocketAddr, path: &str, body: &str, expected: &'static str) -> Self {
+        Self::post_with(address, path, &[], body, expected)
+    }
+
+    /// As [`Load::post`], with further headers.
+    pub fn post_with(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+        expected: &'static str,
+    ) -> Self {
         let length = body.len();
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
+             {headers}Content-Length: {length}\r\n\r\n{body}"
         );
         Self {
             address,

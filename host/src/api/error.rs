@@ -1,6 +1,6 @@
 //! What an operation is refused with: a status and Mistral's fault body.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     Json,
@@ -29,6 +29,7 @@ pub struct FaultView {
 pub(crate) struct ApiError {
     status: StatusCode,
     message: Cow<'static, str>,
+    retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -36,6 +37,7 @@ impl ApiError {
         Self {
             status,
             message: message.into(),
+            retry_after: None,
         }
     }
 
@@ -73,6 +75,14 @@ impl ApiError {
     /// 415: the body is of another type than the route takes.
     pub(crate) fn wrong_type(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+    }
+
+    /// 429: too much waits already; it says when to come again.
+    pub(crate) fn busy(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+        }
     }
 
     /// 503: a service that the host depends on does not answer.
@@ -113,6 +123,7 @@ impl From<engine::Error> for ApiError {
             engine::Error::Forbidden(why) => Self::forbidden(why),
             engine::Error::Conflict(what) => Self::new(StatusCode::CONFLICT, what),
             engine::Error::Refused(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
+            engine::Error::Busy(why) => Self::busy(why, engine::Error::RETRY_AFTER),
             engine::Error::Store(_) if source.is_store_unavailable() => {
                 error!(error = %Chain(&source), "the store cannot be reached");
                 Self::unavailable("The store cannot be reached; try again later.")
@@ -134,7 +145,12 @@ impl IntoResponse for ApiError {
             faultstring: self.message,
             debuginfo: None,
         };
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(after) = self.retry_after {
+            let secs = HeaderValue::from(after.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, secs);
+        }
+        response
     }
 }
 
@@ -203,6 +219,17 @@ mod tests {
                 "debuginfo": null
             })
         );
+    }
+
+    #[tokio::test]
+    async fn a_full_line_is_429_and_says_when_to_come_again() {
+        let busy = engine::Error::Busy("runtime.waiting_runs = 2".to_owned());
+        let response = ApiError::from(busy).into_response();
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()["retry-after"], "5");
+        let body = body(response).await;
+        assert_eq!(body["faultcode"], "Client");
+        assert_eq!(body["faultstring"], "runtime.waiting_runs = 2");
     }
 
     #[tokio::test]

@@ -266,6 +266,9 @@ async fn fault(response: Response) -> Error {
     let request = header("x-openstack-request-id")
         .filter(|_| status.is_server_error())
         .map_or_else(String::new, |id| format!(", request {id}"));
+    let retry = header("retry-after")
+        .and_then(|secs| secs.parse::<u64>().ok())
+        .map_or_else(String::new, |secs| format!(", retry after {secs} s"));
     let said = header("server-error-message");
     let is_redirect = status.is_redirection();
     let body = response.text().await.unwrap_or_default();
@@ -286,6 +289,7 @@ async fn fault(response: Response) -> Error {
     Error::Api {
         status: status.as_u16(),
         fault,
+        retry,
         request,
     }
 }

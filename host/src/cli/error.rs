@@ -47,12 +47,14 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// The host refused.
-    #[error("{fault} (HTTP {status}{request})")]
+    #[error("{fault} (HTTP {status}{retry}{request})")]
     Api {
         /// The HTTP status.
         status: u16,
         /// Mistral's `faultstring`.
         fault: String,
+        /// `, retry after N s` where the host says when to come again.
+        retry: String,
         /// `, request req-…` for a fault of the host's, to look for in its logs.
         request: String,
     },

@@ -216,6 +216,17 @@ async fn a_refusal_is_one_line_with_its_status() {
 }
 
 #[tokio::test]
+async fn a_full_line_is_shown_with_the_time_to_come_again() {
+    let server = FakeServer::start(|_: &Request| {
+        fault(429, "Too many runs wait already.").with("retry-after", "5")
+    })
+    .await;
+    let ended = zonda(&["action", "list"], &[("ZONDA_URL", &server.url)]).await;
+    let expected = "Too many runs wait already. (HTTP 429, retry after 5 s)\n";
+    assert_eq!((ended.code, ended.notes.as_str()), (1, expected));
+}
+
+#[tokio::test]
 async fn an_unreachable_server_is_named() {
     let ended = zonda(&["module", "list"], &[("ZONDA_URL", "http://127.0.0.1:1")]).await;
     assert_eq!(ended.code, 1);

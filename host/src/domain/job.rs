@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActionExecutionId, JobId, Timestamp};
+use super::{ActionExecutionId, JobId, ProjectId, Timestamp};
 
 /// What a job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum Work {
 pub struct Job {
     /// Its id.
     pub id: JobId,
+    /// For whom: projects take turns.
+    pub project_id: ProjectId,
     /// What it does.
     pub work: Work,
     /// Not before this time.
@@ -24,12 +26,20 @@ pub struct Job {
     pub attempt: u32,
 }
 
+impl From<ActionExecutionId> for JobId {
+    /// The job that runs it.
+    fn from(id: ActionExecutionId) -> Self {
+        Self::from(id.uuid())
+    }
+}
+
 impl Job {
     /// A job that nobody has claimed yet.
     #[must_use]
-    pub fn new(work: Work, due_at: Timestamp) -> Self {
+    pub fn new(project_id: ProjectId, work: Work, due_at: Timestamp) -> Self {
         Self {
             id: JobId::generate(),
+            project_id,
             work,
             due_at,
             attempt: 0,

@@ -1,8 +1,10 @@
 //! Why an operation was not carried out.
 
+use std::time::Duration;
+
 use crate::{
     domain::BadTransition,
-    executor::TakeInError,
+    executor::{self, TakeInError},
     openstack::ConnectError,
     store::{self, BoxError},
 };
@@ -25,6 +27,9 @@ pub enum Error {
     /// An upload that is no module.
     #[error("{0}")]
     Refused(String),
+    /// Too much waits already; another try may succeed after [`RETRY_AFTER`](Self::RETRY_AFTER).
+    #[error("{0}")]
+    Busy(String),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -34,6 +39,10 @@ pub enum Error {
 }
 
 impl Error {
+    /// When to try again what was refused because too much waits: a good part of what waits is done by then, and many
+    /// callers that come again do no harm.
+    pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+
     /// Whether the store cannot be reached at the moment, so that another try may succeed.
     #[must_use]
     pub const fn is_store_unavailable(&self) -> bool {
@@ -57,6 +66,12 @@ impl From<BadTransition> for Error {
 impl From<ConnectError> for Error {
     fn from(error: ConnectError) -> Self {
         Self::BadInput(format!("Invalid target cloud: {error}"))
+    }
+}
+
+impl From<executor::Busy> for Error {
+    fn from(busy: executor::Busy) -> Self {
+        Self::Busy(busy.to_string())
     }
 }
 

@@ -33,6 +33,10 @@ impl Running {
         Entry { running: self, id }
     }
 
+    pub(super) fn has(&self, id: ActionExecutionId) -> bool {
+        self.lock().contains_key(&id)
+    }
+
     pub(super) fn cancel(&self, id: ActionExecutionId) {
         if let Some(run) = self.lock().get(&id) {
             run.cancel.cancel();

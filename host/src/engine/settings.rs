@@ -13,6 +13,8 @@ pub struct Settings {
     pub max_timeout_secs: u64,
     /// The most stored runs that this host has under way at once; more wait in the store.
     pub concurrent_jobs: usize,
+    /// The most stored runs of one project that wait or are under way; further ones are refused with 429.
+    pub jobs_per_project: usize,
     /// How long a claim on a stored run holds without a sign of life, in seconds.
     pub lease_secs: u64,
     /// The most log lines kept of a run.
@@ -24,6 +26,10 @@ pub struct Settings {
     /// Where this host is reached from outside, for callbacks: `[listen] public_url`, taken over by `server`.
     #[serde(skip)]
     pub public_url: Option<String>,
+    /// The most runs of one project at a time: `[runtime] concurrent_runs_per_project`, taken over by `server`. More
+    /// stored runs are not claimed, since they would only wait here.
+    #[serde(skip)]
+    pub runs_per_project: usize,
 }
 
 impl Default for Settings {
@@ -32,11 +38,13 @@ impl Default for Settings {
             timeout_secs: 60,
             max_timeout_secs: 3600,
             concurrent_jobs: 1024,
+            jobs_per_project: 10_000,
             lease_secs: 30,
             log_lines: 1000,
             log_kib: 256,
             request_traces: 1000,
             public_url: None,
+            runs_per_project: usize::MAX,
         }
     }
 }

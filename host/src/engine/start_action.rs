@@ -12,8 +12,8 @@ use super::{Action, Engine, Error, running::Run};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, ActionName, CustomContext, Fault, Job, Journal,
-        JournalCaps, JsonText, NewActionExecution, Operation, Params, RequestContext, TargetCloud,
-        Work,
+        JournalCaps, JsonText, NewActionExecution, Operation, Params, ProjectId, RequestContext,
+        TargetCloud, Work,
     },
     executor::Call,
     openstack::{RunScope, Session},
@@ -74,13 +74,20 @@ impl Engine {
             ));
         }
         self.check_timeout(&start.params)?;
+        let is_later = is_asynchronous || (start.params.save_result && !start.params.run_sync);
+        // Before anything is asked of a cloud or kept.
+        let place = if is_later {
+            self.check_waiting_jobs(&op.project_id).await?;
+            None
+        } else {
+            Some(self.executor.admit(&op.project_id)?)
+        };
         let id = ActionExecutionId::generate();
         let scope = self.scope(op, &action);
         let session = match &start.target {
             Some(target) => Some(self.session(scope.clone(), target.clone()).await?),
             None => None,
         };
-        let is_later = is_asynchronous || (start.params.save_result && !start.params.run_sync);
         let is_saved = is_later || start.params.save_result;
         let seal_context = |context: &CustomContext| self.seal_context(id, context);
         let new = NewActionExecution {
@@ -113,7 +120,10 @@ impl Engine {
             });
         }
         let cancel = CancellationToken::new();
-        let call = self.call(&execution, scope, session, start.custom_context, 1, cancel);
+        let call = Call {
+            place,
+            ..self.call(&execution, scope, session, start.custom_context, 1, cancel)
+        };
         let execution = if is_saved {
             // On a task of its own: a client that goes away does not undo what it asked to be saved.
             let engine = Arc::clone(self);
@@ -133,7 +143,15 @@ impl Engine {
     }
 
     async fn leave_to_worker(&self, execution: ActionExecution) -> Result<ActionExecution, Error> {
-        let job = Job::new(Work::RunAction(execution.id), execution.created_at);
+        let project_id = execution.project_id.clone();
+        let job = Job {
+            id: execution.id.into(),
+            ..Job::new(
+                project_id,
+                Work::RunAction(execution.id),
+                execution.created_at,
+            )
+        };
         self.store
             .commit(Commit::new().create(&execution).and(Write::AddJob(job)))
             .await?;
@@ -190,7 +208,7 @@ impl Engine {
 
     pub(super) fn scope_of(
         &self,
-        project_id: crate::domain::ProjectId,
+        project_id: ProjectId,
         spec: Arc<crate::domain::ActionSpec>,
         request: RequestContext,
     ) -> RunScope {
@@ -253,8 +271,20 @@ impl Engine {
             session,
             timeout,
             cancel,
+            place: None,
             callback_url,
         }
+    }
+
+    /// Starts at the same moment may each be let in: the limit bounds the store, it is no quota.
+    async fn check_waiting_jobs(&self, project_id: &ProjectId) -> Result<(), Error> {
+        let limit = self.settings.jobs_per_project;
+        if self.store.count_jobs(project_id).await? < limit {
+            return Ok(());
+        }
+        Err(Error::Busy(format!(
+            "Too many stored runs of this project wait already: engine.jobs_per_project = {limit}. Try again later."
+        )))
     }
 
     fn check_timeout(&self, params: &Params) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use super::{Engine, Error};
 use crate::{
     domain::{ActionExecution, ActionExecutionId, JsonText, Operation, State},
-    store::{self, Commit},
+    store::{self, Commit, Write},
 };
 
 /// A wished change.
@@ -31,7 +31,12 @@ impl Engine {
             let mut kept = self.own_action_execution(op, id).await?;
             kept.entity
                 .update(update.state, update.output.as_ref(), self.clock.now())?;
-            match self.store.commit(Commit::new().update(&kept)).await {
+            let mut commit = Commit::new().update(&kept);
+            // One that is under way here ends its job itself, with its journal.
+            if kept.entity.state().is_completed() && !self.running.has(id) {
+                commit = commit.and(Write::CancelJob(id.into()));
+            }
+            match self.store.commit(commit).await {
                 Ok(()) => {
                     if kept.entity.state().is_completed() {
                         self.running.cancel(id);

@@ -11,8 +11,11 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Call, Executor, TakeInError};
-use crate::domain::{ActionSpec, Digest, Failure, ModuleName, Outcome};
+use super::{
+    Busy, Call, Executor, Place, TakeInError,
+    queue::{Limits, Queue},
+};
+use crate::domain::{ActionSpec, Digest, Failure, ModuleName, Outcome, ProjectId};
 
 /// What a run of an action answers.
 type Answer = Box<dyn Fn(Call) -> BoxFuture<'static, Outcome> + Send + Sync>;
@@ -20,11 +23,30 @@ type Answer = Box<dyn Fn(Call) -> BoxFuture<'static, Outcome> + Send + Sync>;
 /// Takes in any file with Wasm's magic number as a component, and answers runs as it was told.
 ///
 /// A component offers the actions that its bytes name, and every action when they name none.
-#[derive(Default)]
 pub(crate) struct FakeExecutor {
     actions: Vec<ActionSpec>,
     answers: HashMap<String, Answer>,
     kept: Mutex<BTreeSet<Digest>>,
+    queue: Arc<Queue>,
+}
+
+/// How many runs it admits at one time; no other waits.
+pub(crate) const ADMITTED: usize = 100;
+
+impl Default for FakeExecutor {
+    fn default() -> Self {
+        Self {
+            actions: Vec::new(),
+            answers: HashMap::new(),
+            kept: Mutex::default(),
+            queue: Queue::new(Limits {
+                runs: ADMITTED,
+                runs_per_project: ADMITTED,
+                waiting: 0,
+                waiting_per_project: 0,
+            }),
+        }
+    }
 }
 
 /// A run that goes on until the test ends it, whatever its token says.
@@ -147,7 +169,13 @@ impl Executor for FakeExecutor {
         Ok(())
     }
 
-    async fn run(&self, call: Call) -> Outcome {
+    fn admit(&self, project: &ProjectId) -> Result<Place, Busy> {
+        self.queue.admit(project)
+    }
+
+    async fn run(&self, mut call: Call) -> Outcome {
+        // Not with the call, which a test may keep.
+        let _place = call.place.take();
         if !self.lock().contains(&call.digest) {
             return Outcome::Failed(Failure::new("the component is not there"));
         }

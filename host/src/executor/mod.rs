@@ -3,14 +3,18 @@
 #[cfg(test)]
 mod fake;
 mod isolated;
+mod lanes;
+mod queue;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod wasm;
 
 #[cfg(test)]
-pub(crate) use fake::{FakeExecutor, HeldRun, HeldRuns};
+pub(crate) use fake::{ADMITTED, FakeExecutor, HeldRun, HeldRuns};
 pub use isolated::{Parts, ProjectExecutor, SUBCOMMAND, child_main};
+pub use queue::{Busy, Place};
 pub use settings::{Isolation, Settings};
 pub use wasm::WasmExecutor;
 
@@ -20,7 +24,10 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{ActionExecutionId, ActionSpec, CustomContext, Digest, JsonText, ModuleName, Outcome},
+    domain::{
+        ActionExecutionId, ActionSpec, CustomContext, Digest, JsonText, ModuleName, Outcome,
+        ProjectId,
+    },
     openstack::{RunScope, Session},
 };
 
@@ -45,6 +52,8 @@ pub struct Call {
     pub timeout: Duration,
     /// Ends it when somebody cancels.
     pub cancel: CancellationToken,
+    /// Its place, if it was [admitted](Executor::admit); otherwise it waits at the end of its project's line.
+    pub place: Option<Place>,
     /// Where an asynchronous action is completed, `{public_url}/v2/action_executions/{id}`.
     pub callback_url: Option<String>,
 }
@@ -85,6 +94,12 @@ pub trait Executor: Send + Sync {
 
     /// Drops what is kept of `digest`.
     async fn discard(&self, digest: Digest) -> std::io::Result<()>;
+
+    /// A place for a run of `project` that is to begin at once.
+    ///
+    /// # Errors
+    /// When it would have to wait and too many do.
+    fn admit(&self, project: &ProjectId) -> Result<Place, Busy>;
 
     /// Makes one run, to its end. Never fails in another way than the outcome says.
     async fn run(&self, call: Call) -> Outcome;

@@ -130,6 +130,7 @@ impl Host {
             session: None,
             timeout: Duration::from_secs(20),
             cancel: CancellationToken::new(),
+            place: None,
             callback_url: None,
         }
     }
@@ -173,7 +174,7 @@ fn executor(dir: &Path, settings: &Settings, key: [u8; 32]) -> WasmExecutor {
         program,
     )
     .unwrap();
-    WasmExecutor::over(runtime, settings, clock)
+    WasmExecutor::over(runtime, super::wasm::limits(settings), clock).unwrap()
 }
 
 /// Not a test but the child of the others: it drops what the test program has printed, compiles and is gone.

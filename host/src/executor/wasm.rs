@@ -1,20 +1,17 @@
-//! Runs actions in the sandbox of this process: permits, deadline and cancellation around the runtime.
+//! Runs actions in the sandbox of this process: line, lanes, deadline and cancellation around the runtime.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::Path,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cap_std::fs::Dir;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::runtime::Handle;
 use tracing::error;
 
-use super::{Call, Executor, TakeInError};
+use super::{
+    Busy, Call, Executor, Place, TakeInError,
+    lanes::{self, Lanes},
+    queue::{Limits, Queue},
+};
 use crate::{
     clock::Clock,
     domain::{ActionSpec, Digest, Failure, ModuleName, Outcome, ProjectId},
@@ -26,14 +23,18 @@ use crate::{
 pub struct WasmExecutor {
     runtime: Arc<Runtime>,
     clock: Arc<dyn Clock>,
-    permits: Permits,
+    queue: Arc<Queue>,
+    lanes: Lanes,
 }
 
 impl WasmExecutor {
-    /// An executor over the modules in `dir`.
+    /// An executor over the modules in `dir`, within a runtime of tokio.
     ///
     /// # Errors
     /// When the engine cannot be made or the directory cannot be read.
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
     pub fn new(
         settings: Settings,
         dir: Dir,
@@ -41,33 +42,43 @@ impl WasmExecutor {
         clouds: Arc<Clouds>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, runtime::Error> {
-        let permits = Permits::new(&settings);
+        let limits = limits(&settings);
         let runtime = Runtime::new(settings, dir, key, clouds, Arc::clone(&clock))?;
+        Self::over(runtime, limits, clock)
+    }
+
+    pub(super) fn over(
+        runtime: Arc<Runtime>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, runtime::Error> {
+        let lanes = Lanes::start(&Handle::current()).map_err(|error| runtime::Error::Host {
+            step: "the threads of the slow lane cannot be started",
+            source: error.into(),
+        })?;
         Ok(Self {
             runtime,
             clock,
-            permits,
+            queue: Queue::new(limits),
+            lanes,
         })
     }
 
-    #[cfg(test)]
-    pub(crate) fn over(runtime: Arc<Runtime>, settings: &Settings, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            runtime,
-            clock,
-            permits: Permits::new(settings),
-        }
-    }
-
-    async fn run_with_permit(&self, call: Call) -> Outcome {
-        // From here, so that waiting for a permit counts against the timeout that the guest is told, too.
+    /// Waits until the run's turn has come, and begins it.
+    async fn begin(&self, call: Call) -> Result<lanes::Run<'_>, Outcome> {
+        // From here, so that waiting for a turn counts against the timeout that the guest is told, too.
         let deadline = self.clock.now().after(call.timeout);
-        let project = self.permits.project(&call.scope.project_id);
-        let _permits = self.permits.acquire(&project).await;
-        let module = match self.runtime.prepare(call.digest).await {
-            Ok(module) => module,
-            Err(err) => return cannot_run(call.digest, &err),
+        let project = call.scope.project_id.clone();
+        let mut place = match call.place {
+            Some(place) => place,
+            None => self.queue.enter(&project),
         };
+        place.come().await;
+        let module = self
+            .runtime
+            .prepare(call.digest)
+            .await
+            .map_err(|err| cannot_run(call.digest, &err))?;
         let run = Run {
             id: call.id,
             input: call.input,
@@ -78,7 +89,13 @@ impl WasmExecutor {
             deadline,
             callback_url: call.callback_url,
         };
-        self.runtime.run(&module, run).await
+        let runtime = Arc::clone(&self.runtime);
+        Ok(self.lanes.begin(project, async move {
+            let outcome = runtime.run(&module, run).await;
+            // It is free when the guest is gone, and not when somebody stops waiting for it.
+            drop(place);
+            outcome
+        }))
     }
 }
 
@@ -107,16 +124,44 @@ impl Executor for WasmExecutor {
         self.runtime.discard(digest).await
     }
 
+    fn admit(&self, project: &ProjectId) -> Result<Place, Busy> {
+        self.queue.admit(project)
+    }
+
     async fn run(&self, call: Call) -> Outcome {
         let timeout = call.timeout;
-        let cancel = call.cancel.clone();
-        // Dropping the run ends the guest: at once where it waits, at the next epoch where it computes.
-        let run = pin!(tokio::time::timeout(timeout, self.run_with_permit(call)));
-        match cancel.run_until_cancelled(run).await {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => Outcome::Failed(timed_out(timeout)),
-            None => Outcome::Cancelled,
-        }
+        let cancelled = call.cancel.clone().cancelled_owned();
+        // Asked first at every turn: a guest does not run on after its end.
+        let mut stop = pin!(tokio::time::timeout(timeout, cancelled));
+        let stopped = |stop: Result<(), _>| match stop {
+            Ok(()) => Outcome::Cancelled,
+            Err(_) => Outcome::Failed(timed_out(timeout)),
+        };
+        let begun = tokio::select! {
+            biased;
+            stop = &mut stop => return stopped(stop),
+            begun = self.begin(call) => begun,
+        };
+        let mut run = match begun {
+            Ok(run) => run,
+            Err(outcome) => return outcome,
+        };
+        let stop = tokio::select! {
+            biased;
+            stop = &mut stop => stop,
+            outcome = &mut run => return outcome,
+        };
+        run.end().await;
+        stopped(stop)
+    }
+}
+
+pub(super) const fn limits(settings: &Settings) -> Limits {
+    Limits {
+        runs: settings.concurrent_runs,
+        runs_per_project: settings.concurrent_runs_per_project,
+        waiting: settings.waiting_runs,
+        waiting_per_project: settings.waiting_runs_per_project,
     }
 }
 
@@ -152,94 +197,5 @@ impl From<runtime::Error> for TakeInError {
                 Self::Host(Box::new(err))
             }
         }
-    }
-}
-
-/// Who may run at one time: so many on the host, so many of each project.
-#[derive(Debug)]
-struct Permits {
-    host: Semaphore,
-    per_project: usize,
-    projects: Mutex<HashMap<ProjectId, Arc<Semaphore>>>,
-}
-
-impl Permits {
-    fn new(settings: &Settings) -> Self {
-        Self {
-            host: Semaphore::new(settings.concurrent_runs.clamp(1, Semaphore::MAX_PERMITS)),
-            per_project: settings
-                .concurrent_runs_per_project
-                .clamp(1, Semaphore::MAX_PERMITS),
-            projects: Mutex::default(),
-        }
-    }
-
-    fn project(&self, id: &ProjectId) -> ProjectPermits<'_> {
-        let mut projects = self.lock();
-        let semaphore = projects
-            .entry(id.clone())
-            .or_insert_with(|| Arc::new(Semaphore::new(self.per_project)));
-        ProjectPermits {
-            permits: self,
-            id: id.clone(),
-            semaphore: Arc::clone(semaphore),
-        }
-    }
-
-    /// The project's permit first: a project that has many runs waiting does not fill the host's line with them.
-    async fn acquire<'a>(
-        &'a self,
-        project: &'a ProjectPermits<'_>,
-    ) -> (SemaphorePermit<'a>, SemaphorePermit<'a>) {
-        let closed = "the semaphores are never closed";
-        let of_project = project.semaphore.acquire().await.expect(closed);
-        let of_host = self.host.acquire().await.expect(closed);
-        (of_project, of_host)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Arc<Semaphore>>> {
-        self.projects.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A project's semaphore, dropped with the last of its runs.
-struct ProjectPermits<'a> {
-    permits: &'a Permits,
-    id: ProjectId,
-    semaphore: Arc<Semaphore>,
-}
-
-impl Drop for ProjectPermits<'_> {
-    fn drop(&mut self) {
-        let mut projects = self.permits.lock();
-        // The map's and this one: nobody else has it, and nobody gets it while the map is locked.
-        if Arc::strong_count(&self.semaphore) == 2 {
-            projects.remove(&self.id);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_project_does_not_take_all_permits_of_the_host() {
-        let permits = Permits::new(&Settings {
-            concurrent_runs: 2,
-            concurrent_runs_per_project: 1,
-            ..Settings::default()
-        });
-        let (a, b) = (ProjectId::new("a"), ProjectId::new("b"));
-        let first = permits.project(&a);
-        let second = permits.project(&a);
-        let other = permits.project(&b);
-        let held = permits.acquire(&first).await;
-        assert!(futures::poll!(std::pin::pin!(permits.acquire(&second))).is_pending());
-        assert!(futures::poll!(std::pin::pin!(permits.acquire(&other))).is_ready());
-        drop(held);
-        assert!(futures::poll!(std::pin::pin!(permits.acquire(&second))).is_ready());
-        drop((first, second, other));
-        assert!(permits.lock().is_empty());
     }
 }

@@ -24,6 +24,11 @@ pub struct Settings {
     pub concurrent_runs: usize,
     /// Runs at one time of one project; more of them wait, within their timeout. Default: 256.
     pub concurrent_runs_per_project: usize,
+    /// Runs that wait for their turn at one time on this host; further ones are refused with 429. Stored runs wait in
+    /// the store and do not count. Default: 4096.
+    pub waiting_runs: usize,
+    /// Runs of one project that wait for their turn at one time; further ones are refused with 429. Default: 1024.
+    pub waiting_runs_per_project: usize,
     /// CPU time of one run, in seconds. Default: 30.
     pub cpu_secs: u64,
     /// Stack of WebAssembly code, in KiB. Default: 512.
@@ -63,6 +68,8 @@ impl Default for Settings {
             requests: 1000,
             concurrent_runs: 1024,
             concurrent_runs_per_project: 256,
+            waiting_runs: 4096,
+            waiting_runs_per_project: 1024,
             cpu_secs: 30,
             stack_kib: 512,
             hostcall_mib: 16,

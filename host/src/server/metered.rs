@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    domain::{ActionSpec, Digest, HostId, Job, JobId, ModuleName, Outcome, Timestamp},
-    executor::{Call, Executor, TakeInError},
+    domain::{ActionSpec, Digest, HostId, Job, JobId, ModuleName, Outcome, ProjectId, Timestamp},
+    executor::{Busy, Call, Executor, Place, TakeInError},
     metrics::Metrics,
-    store::{Commit, Error, Kind, Query, Record, Store},
+    store::{Commit, Error, Kind, Query, Record, Store, Wanted},
 };
 
 /// Counts what `inner` does.
@@ -51,6 +51,10 @@ impl<E: Executor> Executor for Metered<E> {
 
     async fn discard(&self, digest: Digest) -> std::io::Result<()> {
         self.inner.discard(digest).await
+    }
+
+    fn admit(&self, project: &ProjectId) -> Result<Place, Busy> {
+        self.inner.admit(project)
     }
 
     async fn run(&self, call: Call) -> Outcome {
@@ -103,9 +107,13 @@ impl<S: Store> Store for Metered<S> {
         owner: HostId,
         now: Timestamp,
         lease: Duration,
-        limit: usize,
+        wanted: Wanted,
     ) -> Result<Vec<Job>, Error> {
-        self.inner.claim_jobs(owner, now, lease, limit).await
+        self.inner.claim_jobs(owner, now, lease, wanted).await
+    }
+
+    async fn count_jobs(&self, project: &ProjectId) -> Result<usize, Error> {
+        self.inner.count_jobs(project).await
     }
 
     async fn renew(

@@ -209,6 +209,7 @@ async fn build_engine(
         clock,
         settings: engine::Settings {
             public_url,
+            runs_per_project: config.runtime.concurrent_runs_per_project.max(1),
             ..config.engine.clone()
         },
     })

@@ -13,6 +13,7 @@ mod ring;
 mod seal;
 mod settings;
 mod sled;
+mod wanted;
 
 use std::time::Duration;
 
@@ -27,8 +28,9 @@ pub use query::{List, Query};
 pub use ring::RingError;
 pub use seal::{KeyRing, Place, SealError};
 pub use settings::Settings;
+pub use wanted::Wanted;
 
-use crate::domain::{HostId, Job, JobId, Timestamp};
+use crate::domain::{HostId, Job, JobId, ProjectId, Timestamp};
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -75,15 +77,19 @@ pub trait Store: Send + Sync {
     /// Writes all of `commit` or nothing, and answers when it is durable.
     async fn commit(&self, commit: Commit) -> Result<(), Error>;
 
-    /// At most `limit` jobs that are due and not under another host's lease; each counts its attempt up and is leased
-    /// to `owner` until `now + lease`.
+    /// The `wanted` jobs that are due and not under another host's lease, in the order of their turns; each counts its
+    /// attempt up and is leased to `owner` until `now + lease`. Costs by the jobs that it answers and the projects that
+    /// have any, not by the jobs that wait.
     async fn claim_jobs(
         &self,
         owner: HostId,
         now: Timestamp,
         lease: Duration,
-        limit: usize,
+        wanted: Wanted,
     ) -> Result<Vec<Job>, Error>;
+
+    /// How many jobs of `project` there are, claimed or not. Cheap.
+    async fn count_jobs(&self, project: &ProjectId) -> Result<usize, Error>;
 
     /// Moves the leases that `owner` still holds on `jobs` to `now + lease`; answers those it no longer holds.
     async fn renew(

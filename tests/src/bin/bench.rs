@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use e2e::client::Client;
+use e2e::cloud::Cloud;
 use e2e::faults::FaultServer;
 use e2e::host::{Host, Settings};
 use e2e::load::{Figures, Load};
@@ -22,6 +24,9 @@ const TIME: Duration = Duration::from_secs(3);
 
 /// How often the loads are gone through; a figure is the median.
 const ROUNDS: usize = 3;
+
+/// How many evil runs go on beside a neighbor's.
+const EVIL_RUNS: usize = 16;
 
 const CLIENTS: [usize; 3] = [1, 8, 64];
 
@@ -36,6 +41,7 @@ async fn main() -> Result<()> {
     start_and_idle(&mut measured).await?;
     loads(&mut measured).await?;
     waiting(&mut measured).await?;
+    neighbor(&mut measured).await?;
     ratios(&mut measured)?;
     if as_json {
         println!("{}", serde_json::to_string_pretty(&measured)?);
@@ -170,6 +176,71 @@ async fn waiting(measured: &mut Measured) -> Result<()> {
     Ok(())
 }
 
+/// `std.noop` in one project: alone, and while another project keeps evil runs going, each begun again when it ends.
+async fn neighbor(measured: &mut Measured) -> Result<()> {
+    let cloud = Cloud::a()?;
+    let (honest, evil) = (cloud.tenant().await?, cloud.tenant().await?);
+    let host = Host::start_with(settings().keystone(&cloud)).await?;
+    let token = honest.token().await?.secret;
+    let noop = Load::post_with(
+        address_of(host.url())?,
+        "/v2/action_executions",
+        &[("X-Auth-Token", &token)],
+        r#"{"name": "std.noop"}"#,
+        "SUCCESS",
+    );
+    let evil = host.client()?.with_token(&evil.token().await?.secret);
+    evil.push("probe", guests::guest("probe")?)
+        .await?
+        .expect(201)?;
+    noop.run(8, Duration::from_millis(500)).await?;
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        alone.push(noop.run(8, TIME).await?);
+        let runs: Vec<_> = (0..EVIL_RUNS)
+            .map(|number| tokio::spawn(keep_evil(evil.clone(), number)))
+            .collect();
+        let figures = noop.run(8, TIME).await;
+        for run in &runs {
+            run.abort();
+        }
+        beside.push(figures?);
+        for run in runs {
+            if let Ok(Err(error)) = run.await {
+                return Err(error);
+            }
+        }
+    }
+    for (name, rounds) in [("alone", &alone), ("beside_evil", &beside)] {
+        let rps = median(rounds.iter().map(|figures| figures.rps).collect());
+        let p99_ms = median(rounds.iter().map(|figures| figures.p99_ms).collect());
+        measured.insert(format!("neighbor.{name}.rps"), rps);
+        measured.insert(format!("neighbor.{name}.p99_ms"), p99_ms);
+    }
+    Ok(())
+}
+
+/// Makes one kind of evil run after the other: that computes until its timeout, writes much memory at once, takes all
+/// the memory there is, or floods its log.
+async fn keep_evil(client: Client, number: usize) -> Result<()> {
+    let kinds = [
+        ("probe.spin", json!(null)),
+        ("probe.fill", json!({"mib": 64})),
+        ("probe.allocate", json!({})),
+        ("probe.flood_log", json!({"lines": 20_000, "bytes": 1000})),
+    ];
+    for (action, input) in kinds.into_iter().cycle().skip(number) {
+        let run = client.run(action).param("timeout", 2);
+        let run = if input.is_null() {
+            run
+        } else {
+            run.input(input)
+        };
+        run.created().await?;
+    }
+    Ok(())
+}
+
 fn ratios(measured: &mut Measured) -> Result<()> {
     let figure = |name: &str| {
         measured
@@ -189,6 +260,14 @@ fn ratios(measured: &mut Measured) -> Result<()> {
         (
             "ratio.unsaved_to_floor.c1.p50",
             figure("unsaved.c1.p50_ms")? / figure("floor.c1.p50_ms")?,
+        ),
+        (
+            "ratio.neighbor.rps",
+            figure("neighbor.beside_evil.rps")? / figure("neighbor.alone.rps")?,
+        ),
+        (
+            "ratio.neighbor.p99",
+            figure("neighbor.beside_evil.p99_ms")? / figure("neighbor.alone.p99_ms")?,
         ),
         (
             "ratio.saved_to_store.c1.rps",

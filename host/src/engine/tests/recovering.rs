@@ -3,14 +3,18 @@
 use super::*;
 use crate::{
     domain::{HostId, Job},
-    store::Store,
+    store::{Store, Wanted},
 };
 
 impl Host {
     /// Another host claims what is due at `now`.
     async fn claimed_elsewhere(&self, now: Timestamp) -> Vec<Job> {
         let other = HostId::generate();
-        self.store.claim_jobs(other, now, LEASE, 10).await.unwrap()
+        let wanted = Wanted::any(10);
+        self.store
+            .claim_jobs(other, now, LEASE, wanted)
+            .await
+            .unwrap()
     }
 
     /// A host claims what is due, and is never heard of again until its lease has ended.

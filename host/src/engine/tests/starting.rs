@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::Order;
-use crate::store::{Kind, Query, Store};
+use crate::executor::ADMITTED;
+use crate::store::{Kind, Query, Store, Wanted};
 
 async fn count(store: &SledStore, kind: Kind) -> usize {
     let query = Query {
@@ -29,7 +30,7 @@ async fn an_unsaved_run_is_made_at_once_and_leaves_nothing() {
         crate::domain::HostId::generate(),
         Timestamp::from_unix_ms(i64::MAX),
         LEASE,
-        10,
+        Wanted::any(10),
     );
     assert_eq!(jobs.await.unwrap(), []);
 }
@@ -172,4 +173,65 @@ async fn an_input_that_does_not_fit_is_refused_with_every_place() {
         "{reason}"
     );
     assert_eq!(count(&host.store, Kind::ActionExecution).await, 0);
+}
+
+#[tokio::test]
+async fn a_start_that_finds_the_line_full_is_refused_and_leaves_nothing() {
+    let mut host = Host::start().await;
+    let mut waiting = Vec::new();
+    for _ in 0..ADMITTED {
+        let engine = Arc::clone(&host.engine);
+        waiting.push(tokio::spawn(async move {
+            engine.start_action(&op("p"), unsaved("t.hold")).await
+        }));
+    }
+    let mut runs = Vec::new();
+    for _ in 0..ADMITTED {
+        runs.push(host.begun().await);
+    }
+    let mut start = saved("t.echo");
+    start.params.run_sync = true;
+    for start in [unsaved("t.echo"), start] {
+        let Err(Error::Busy(reason)) = host.run(start).await else {
+            panic!("it ran")
+        };
+        assert!(reason.contains("runtime.waiting_runs"), "{reason}");
+    }
+    assert_eq!(count(&host.store, Kind::ActionExecution).await, 0);
+    // What its caller gives up is free again.
+    waiting.remove(0).abort();
+    while let Err(Error::Busy(_)) = host.run(unsaved("t.echo")).await {
+        tokio::task::yield_now().await;
+    }
+    for run in runs {
+        run.end(done("1"));
+    }
+}
+
+#[tokio::test]
+async fn a_project_stores_no_more_runs_than_it_may() {
+    let host = Host::start_with(Settings {
+        jobs_per_project: 2,
+        ..settings()
+    })
+    .await;
+    let first = host.leave("t.echo").await;
+    host.run(unsaved("t.later")).await.unwrap();
+    for start in [saved("t.echo"), unsaved("t.later")] {
+        let Err(Error::Busy(reason)) = host.run(start).await else {
+            panic!("it was stored")
+        };
+        assert!(reason.contains("engine.jobs_per_project = 2"), "{reason}");
+    }
+    assert_eq!(count(&host.store, Kind::ActionExecution).await, 2);
+    let other = host.engine.start_action(&op("q"), saved("t.echo")).await;
+    other.unwrap();
+    host.run(unsaved("t.echo")).await.unwrap();
+
+    // One that is cancelled before it begins waits no more, nor does one that has been made.
+    host.update(first, State::Cancelled, None).await.unwrap();
+    host.leave("t.echo").await;
+    host.work_off().await;
+    host.leave("t.echo").await;
+    assert_eq!(host.get(first).await.state(), State::Cancelled);
 }

@@ -76,3 +76,51 @@ async fn runs_that_outlast_the_grace_are_left_for_their_next_claim() {
     worker.stop().await;
     assert_eq!(output(&host.get(id).await), r#"{"result": 2}"#);
 }
+
+#[tokio::test]
+async fn a_project_has_no_more_stored_runs_under_way_than_may_run() {
+    let mut host = Host::start_with(Settings {
+        runs_per_project: 2,
+        ..settings()
+    })
+    .await;
+    for _ in 0..4 {
+        host.leave("t.hold").await;
+    }
+    let worker = Worker::start(&host.engine, &host.clock).await;
+    let (first, second) = (host.begun().await, host.begun().await);
+    assert!(host.runs.try_recv().is_err(), "a third is under way");
+    // The next is claimed as soon as there is room, without waiting for the time.
+    first.end(done("1"));
+    let third = host.begun().await;
+    assert!(host.runs.try_recv().is_err(), "a fourth is under way");
+    for run in [second, third] {
+        run.end(done("1"));
+    }
+    host.begun().await.end(done("1"));
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn stored_runs_of_projects_are_made_in_turn() {
+    let mut host = Host::start_with(Settings {
+        concurrent_jobs: 1,
+        ..settings()
+    })
+    .await;
+    for project in ["p", "p", "p", "p", "q"] {
+        host.engine
+            .start_action(&op(project), saved("t.hold"))
+            .await
+            .unwrap();
+    }
+    let worker = Worker::start(&host.engine, &host.clock).await;
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        let run = host.begun().await;
+        made.push(run.call.scope.project_id.to_string());
+        run.end(done("1"));
+    }
+    worker.stop().await;
+    assert_eq!(made, ["p", "q", "p", "p", "p"]);
+}

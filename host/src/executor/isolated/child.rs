@@ -171,6 +171,7 @@ impl Child {
             session,
             timeout: Duration::from_millis(run.timeout_ms),
             cancel,
+            place: None,
             callback_url: run.callback_url,
         };
         self.executor.run(call).await

@@ -29,7 +29,11 @@ use zeroize::Zeroizing;
 
 pub use self::{child::child_main, process::SUBCOMMAND};
 use self::{process::Process, wire::Setup};
-use super::{Call, Executor, Settings, TakeInError, WasmExecutor, wasm::timed_out};
+use super::{
+    Busy, Call, Executor, Place, Settings, TakeInError, WasmExecutor,
+    queue::Queue,
+    wasm::{limits, timed_out},
+};
 use crate::{
     clock::Clock,
     domain::{ActionSpec, Digest, Failure, ModuleName, Outcome, ProjectId, Secret},
@@ -62,6 +66,7 @@ pub struct ProjectExecutor {
     local: WasmExecutor,
     shared: Arc<Shared>,
     take_ins: Semaphore,
+    queue: Arc<Queue>,
 }
 
 struct Shared {
@@ -108,6 +113,7 @@ impl ProjectExecutor {
     ) -> Self {
         let mut runtime = parts.runtime;
         let take_ins = Semaphore::new(runtime.compile.concurrent.max(1));
+        let queue = Queue::new(limits(&runtime));
         // A process has the runs of one project alone, and reserves no room for more.
         runtime.concurrent_runs = runtime
             .concurrent_runs
@@ -125,6 +131,7 @@ impl ProjectExecutor {
         Self {
             local,
             take_ins,
+            queue,
             shared: Arc::new(Shared {
                 program: "/proc/self/exe".into(),
                 setup: Arc::new(setup),
@@ -137,13 +144,22 @@ impl ProjectExecutor {
         }
     }
 
-    async fn run_in_process(&self, call: &Call) -> Outcome {
+    async fn run_in_process(&self, mut call: Call) -> Outcome {
+        let deadline = self.shared.clock.now().after(call.timeout);
+        let mut place = match call.place.take() {
+            Some(place) => place,
+            None => self.queue.enter(&call.scope.project_id),
+        };
+        place.come().await;
         let usage = self.shared.enter(&call.scope.project_id);
         let started = usage
             .process
             .get_or_try_init(|| Arc::clone(&self.shared).start());
         match started.await {
-            Ok(running) => running.process.run(call).await,
+            Ok(running) => {
+                call.timeout = deadline.since(self.shared.clock.now());
+                running.process.run(&call).await
+            }
             Err(err) => {
                 error!(error = %err, "an executor process cannot be started");
                 Outcome::Failed(Failure {
@@ -189,14 +205,17 @@ impl Executor for ProjectExecutor {
         self.local.discard(digest).await
     }
 
+    fn admit(&self, project: &ProjectId) -> Result<Place, Busy> {
+        self.queue.admit(project)
+    }
+
     async fn run(&self, call: Call) -> Outcome {
-        let run = pin!(tokio::time::timeout(
-            call.timeout,
-            self.run_in_process(&call)
-        ));
-        match call.cancel.run_until_cancelled(run).await {
+        let timeout = call.timeout;
+        let cancel = call.cancel.clone();
+        let run = pin!(tokio::time::timeout(timeout, self.run_in_process(call)));
+        match cancel.run_until_cancelled(run).await {
             Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => Outcome::Failed(timed_out(call.timeout)),
+            Some(Err(_)) => Outcome::Failed(timed_out(timeout)),
             None => Outcome::Cancelled,
         }
     }

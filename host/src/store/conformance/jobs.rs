@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{all, list, record};
 use crate::{
-    domain::{ActionExecutionId, HostId, Job, JobId, Timestamp, Work},
-    store::{Commit, Error, Store, Write},
+    domain::{ActionExecutionId, HostId, Job, JobId, ProjectId, Timestamp, Work},
+    store::{Commit, Error, Store, Wanted, Write},
 };
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -18,7 +18,12 @@ fn at(ms: i64) -> Timestamp {
 }
 
 fn job(due_at: i64) -> Job {
+    job_of("p", due_at)
+}
+
+fn job_of(project: &str, due_at: i64) -> Job {
     Job::new(
+        ProjectId::new(project),
         Work::RunAction(ActionExecutionId::from(Uuid::from_u128(1))),
         at(due_at),
     )
@@ -32,10 +37,22 @@ async fn add(store: &dyn Store, jobs: &[Job]) {
 }
 
 async fn claim(store: &dyn Store, owner: HostId, now: i64, limit: usize) -> Vec<Job> {
+    claim_wanted(store, owner, now, Wanted::any(limit)).await
+}
+
+async fn claim_wanted(store: &dyn Store, owner: HostId, now: i64, wanted: Wanted) -> Vec<Job> {
     store
-        .claim_jobs(owner, at(now), LEASE, limit)
+        .claim_jobs(owner, at(now), LEASE, wanted)
         .await
         .unwrap()
+}
+
+async fn count(store: &dyn Store, project: &str) -> usize {
+    store.count_jobs(&ProjectId::new(project)).await.unwrap()
+}
+
+fn projects(jobs: &[Job]) -> Vec<&str> {
+    jobs.iter().map(|job| job.project_id.as_str()).collect()
 }
 
 fn finish(job: &Job, owner: HostId) -> Commit {
@@ -137,7 +154,7 @@ pub(crate) async fn a_cancelled_job_is_nobodys(store: &dyn Store) {
     let held = claim(store, host, 0, 1).await.remove(0);
     let waiting = claim(store, host, 1, 1).await.remove(0);
     add(store, &[job(5)]).await;
-    let unclaimed = store.claim_jobs(host, at(4), LEASE, 9).await.unwrap();
+    let unclaimed = claim(store, host, 4, 9).await;
     assert!(unclaimed.is_empty());
     for id in [held.id, waiting.id, JobId::generate()] {
         let commit = Commit::new().and(Write::CancelJob(id));
@@ -145,4 +162,87 @@ pub(crate) async fn a_cancelled_job_is_nobodys(store: &dyn Store) {
     }
     assert!(is_lost(&store.commit(finish(&held, host)).await, held.id));
     assert_eq!(claim(store, host, 99_999, 9).await.len(), 1);
+}
+
+pub(crate) async fn projects_give_their_jobs_in_turn(store: &dyn Store) {
+    let host = HostId::generate();
+    let many: Vec<_> = (0..20).map(|due| job_of("a", due)).collect();
+    add(store, &many).await;
+    add(store, &[job_of("b", 30), job_of("b", 31), job_of("ab", 32)]).await;
+    let claimed = claim(store, host, 50, 6).await;
+    assert_eq!(projects(&claimed), ["a", "b", "ab", "a", "b", "a"]);
+    let ids: Vec<_> = claimed.iter().map(|job| job.id).collect();
+    assert_eq!(
+        [ids[0], ids[3], ids[5]],
+        [many[0].id, many[1].id, many[2].id]
+    );
+}
+
+pub(crate) async fn the_next_claim_begins_after_whose_turn_it_was(store: &dyn Store) {
+    let host = HostId::generate();
+    let jobs: Vec<_> = (0..4)
+        .flat_map(|due| ["a", "b", "c"].map(|project| job_of(project, due)))
+        .collect();
+    add(store, &jobs).await;
+    let mut after = None;
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let wanted = Wanted {
+            after: after.clone(),
+            ..Wanted::any(1)
+        };
+        let claimed = claim_wanted(store, host, 9, wanted).await.remove(0);
+        seen.push(claimed.project_id.to_string());
+        after = Some(claimed.project_id);
+    }
+    assert_eq!(seen, ["a", "b", "c", "a", "b"]);
+    // Whose turn it was may have nothing left, or never have had anything.
+    let wanted = Wanted {
+        after: Some(ProjectId::new("bb")),
+        ..Wanted::any(2)
+    };
+    let claimed = claim_wanted(store, host, 9, wanted).await;
+    assert_eq!(projects(&claimed), ["a", "b"]);
+}
+
+pub(crate) async fn a_project_gives_no_more_jobs_than_there_is_room_for(store: &dyn Store) {
+    let host = HostId::generate();
+    let jobs: Vec<_> = (0..5)
+        .flat_map(|due| ["a", "b", "c"].map(|project| job_of(project, due)))
+        .collect();
+    add(store, &jobs).await;
+    let under_way = [("a", 3), ("b", 1), ("c", 7)];
+    let wanted = Wanted {
+        per_project: 3,
+        under_way: under_way
+            .map(|(project, count)| (ProjectId::new(project), count))
+            .into(),
+        ..Wanted::any(10)
+    };
+    let claimed = claim_wanted(store, host, 9, wanted).await;
+    assert_eq!(projects(&claimed), ["b", "b"]);
+}
+
+pub(crate) async fn the_jobs_of_a_project_are_counted(store: &dyn Store) {
+    let host = HostId::generate();
+    let cancelled = job_of("a", 1);
+    add(store, &[job_of("a", 0), cancelled.clone(), job_of("b", 0)]).await;
+    assert_eq!((count(store, "a").await, count(store, "c").await), (2, 0));
+    // A job in the place of another, perhaps of another project, is one job.
+    let moved = Job {
+        project_id: ProjectId::new("b"),
+        ..cancelled.clone()
+    };
+    add(store, &[moved]).await;
+    add(store, &[cancelled.clone()]).await;
+    assert_eq!((count(store, "a").await, count(store, "b").await), (2, 1));
+    let held = claim(store, host, 0, 1).await.remove(0);
+    assert_eq!(count(store, "a").await, 2);
+    let refused = finish(&held, HostId::generate()).and(Write::AddJob(job_of("a", 5)));
+    store.commit(refused).await.unwrap_err();
+    assert_eq!(count(store, "a").await, 2);
+    store.commit(finish(&held, host)).await.unwrap();
+    let cancel = Commit::new().and(Write::CancelJob(cancelled.id));
+    store.commit(cancel).await.unwrap();
+    assert_eq!((count(store, "a").await, count(store, "b").await), (0, 1));
 }

@@ -35,6 +35,10 @@ macro_rules! suite {
             a_late_finish_is_refused_with_everything_beside_it,
             a_renewed_lease_holds_and_a_lost_one_is_told,
             a_cancelled_job_is_nobodys,
+            projects_give_their_jobs_in_turn,
+            the_next_claim_begins_after_whose_turn_it_was,
+            a_project_gives_no_more_jobs_than_there_is_room_for,
+            the_jobs_of_a_project_are_counted,
         }
     };
     (@each $open:path: $($case:ident,)*) => {

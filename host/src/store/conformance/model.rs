@@ -1,12 +1,15 @@
 //! The simplest thing that a store could be: what random operations are compared with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use uuid::Uuid;
 
 use crate::{
-    domain::{HostId, Job, JobId, Order, Timestamp},
-    store::{Commit, Error, Kind, Query, Record, Write},
+    domain::{HostId, Job, JobId, Order, ProjectId, Timestamp},
+    store::{Commit, Error, Kind, Query, Record, Wanted, Write},
 };
 
 #[derive(Debug, Clone, Default)]
@@ -122,24 +125,40 @@ impl Model {
         owner: HostId,
         now: Timestamp,
         lease: Duration,
-        limit: usize,
+        wanted: &Wanted,
     ) -> Vec<Job> {
-        let mut free: Vec<_> = self
-            .jobs
-            .values()
-            .map(|(job, lease)| (lease.map_or(job.due_at, |(_, until)| until), job.id))
-            .filter(|(from, _)| *from <= now)
-            .collect();
-        free.sort_unstable();
-        free.truncate(limit);
+        let mut lines: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for (job, lease) in self.jobs.values() {
+            let from = lease.map_or(job.due_at, |(_, until)| until);
+            if from <= now {
+                let line = lines.entry(turn(&job.project_id)).or_default();
+                line.insert((from, job.id));
+            }
+        }
+        let mut jobs = Vec::new();
+        let after = wanted.after.as_ref().map(turn);
+        for (project, line) in lines {
+            let room = wanted.room(&project.1);
+            let is_later = after.as_ref().is_some_and(|after| project <= *after);
+            for (round, (_, id)) in line.into_iter().take(room).enumerate() {
+                jobs.push((round, is_later, project.clone(), id));
+            }
+        }
+        jobs.sort_unstable();
+        jobs.truncate(wanted.limit);
         let mut claimed = Vec::new();
-        for (_, id) in free {
+        for (.., id) in jobs {
             let (job, held) = self.jobs.get_mut(&id).unwrap();
             job.attempt += 1;
             *held = Some((owner, now.after(lease)));
             claimed.push(job.clone());
         }
         claimed
+    }
+
+    pub(super) fn count_jobs(&self, project: &ProjectId) -> usize {
+        let is_its = |(job, _): &&(Job, _)| job.project_id == *project;
+        self.jobs.values().filter(is_its).count()
     }
 
     pub(super) fn renew(
@@ -172,4 +191,9 @@ impl Model {
             Err(Error::Conflict { kind, id })
         }
     }
+}
+
+/// What projects take turns by.
+fn turn(project: &ProjectId) -> (usize, ProjectId) {
+    (project.as_str().len(), project.clone())
 }

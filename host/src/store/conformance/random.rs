@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use proptest::{
-    collection::vec, option, prelude::*, sample::select, strategy::Union, test_runner::Config,
+    collection::{hash_map, vec},
+    option,
+    prelude::*,
+    sample::select,
+    strategy::Union,
+    test_runner::Config,
     test_runner::TestRunner,
 };
 use uuid::Uuid;
@@ -11,11 +16,11 @@ use uuid::Uuid;
 use super::model::Model;
 use crate::{
     domain::{ActionExecutionId, HostId, Job, JobId, Order, ProjectId, Timestamp, Work},
-    store::{Commit, Error, Kind, Query, Record, Store, Write},
+    store::{Commit, Error, Kind, Query, Record, Store, Wanted, Write},
 };
 
 const KINDS: [Kind; 2] = [Kind::ActionExecution, Kind::Module];
-const PROJECTS: [&str; 2] = ["a", "ab"];
+const PROJECTS: [&str; 3] = ["a", "ab", "b"];
 const NAMES: [&str; 2] = ["x", "xy"];
 
 #[derive(Debug, Clone)]
@@ -26,7 +31,7 @@ enum Operation {
         owner: u128,
         now: i64,
         lease: u64,
-        limit: usize,
+        wanted: Wanted,
     },
     Renew {
         owner: u128,
@@ -76,11 +81,14 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
                 owner,
                 now,
                 lease,
-                limit,
+                wanted,
             } => {
                 let (owner, now, lease) = (host(*owner), at(*now), Duration::from_millis(*lease));
-                let claimed = store.claim_jobs(owner, now, lease, *limit).await.unwrap();
-                assert_eq!(claimed, model.claim_jobs(owner, now, lease, *limit));
+                let claimed = store.claim_jobs(owner, now, lease, wanted.clone()).await;
+                assert_eq!(
+                    claimed.unwrap(),
+                    model.claim_jobs(owner, now, lease, wanted)
+                );
             }
             Operation::Renew {
                 owner,
@@ -94,6 +102,10 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
                 assert_eq!(lost, model.renew(owner, &jobs, now, lease));
             }
         }
+    }
+    for project in PROJECTS.map(ProjectId::new) {
+        let count = store.count_jobs(&project).await.unwrap();
+        assert_eq!(count, model.count_jobs(&project), "{project}");
     }
     for kind in KINDS {
         for project in [None, Some("a"), Some("ab")] {
@@ -162,13 +174,29 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         6 => vec(draft(), 1..4).prop_map(Operation::Commit),
         3 => query().prop_map(Operation::List),
-        2 => (0..2u128, 0..60i64, 0..20u64, 0..4usize).prop_map(|(owner, now, lease, limit)| {
-            Operation::ClaimJobs { owner, now, lease, limit }
+        2 => (0..2u128, 0..60i64, 0..20u64, wanted()).prop_map(|(owner, now, lease, wanted)| {
+            Operation::ClaimJobs { owner, now, lease, wanted }
         }),
-        1 => (0..2u128, vec(0..4u128, 0..4), 0..60i64, 0..20u64).prop_map(
+        1 => (0..2u128, vec(0..6u128, 0..4), 0..60i64, 0..20u64).prop_map(
             |(owner, jobs, now, lease)| Operation::Renew { owner, jobs, now, lease }
         ),
     ]
+}
+
+fn project() -> impl Strategy<Value = ProjectId> {
+    select(&PROJECTS[..]).prop_map(ProjectId::new)
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let under_way = hash_map(project(), 0..3usize, 0..3);
+    (0..5usize, 0..4usize, under_way, option::of(project())).prop_map(
+        |(limit, per_project, under_way, after)| Wanted {
+            limit,
+            per_project,
+            under_way,
+            after,
+        },
+    )
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
@@ -188,10 +216,11 @@ fn write() -> impl Strategy<Value = Write> {
         ),
         (
             3,
-            (0..4u128, 0..40i64)
-                .prop_map(|(id, due)| {
+            (0..6u128, project(), 0..40i64)
+                .prop_map(|(id, project_id, due)| {
                     Write::AddJob(Job {
                         id: job(id),
+                        project_id,
                         work: Work::RunAction(ActionExecutionId::from(Uuid::nil())),
                         due_at: at(due),
                         attempt: 0,
@@ -201,7 +230,7 @@ fn write() -> impl Strategy<Value = Write> {
         ),
         (
             2,
-            (0..4u128, 0..2u128, 0..3u32)
+            (0..6u128, 0..2u128, 0..3u32)
                 .prop_map(|(id, owner, attempt)| Write::FinishJob {
                     id: job(id),
                     owner: host(owner),
@@ -211,7 +240,7 @@ fn write() -> impl Strategy<Value = Write> {
         ),
         (
             1,
-            (0..4u128).prop_map(|id| Write::CancelJob(job(id))).boxed(),
+            (0..6u128).prop_map(|id| Write::CancelJob(job(id))).boxed(),
         ),
         (
             2,

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 
 use sled::{Batch, IVec, Tree};
 
-use super::unavailable;
+use super::{
+    job_counts::{CountChanges, JobCounts},
+    unavailable,
+};
 use crate::store::Error;
 
 /// What a commit will change. Dropped without [`apply`](Self::apply), it changes nothing.
 pub(super) struct Changes<'a> {
     tree: &'a Tree,
     pending: HashMap<Vec<u8>, Option<IVec>>,
+    jobs: CountChanges,
 }
 
 impl<'a> Changes<'a> {
@@ -19,6 +23,7 @@ impl<'a> Changes<'a> {
         Self {
             tree,
             pending: HashMap::new(),
+            jobs: CountChanges::default(),
         }
     }
 
@@ -45,8 +50,13 @@ impl<'a> Changes<'a> {
         self.pending.insert(key, None);
     }
 
+    /// The jobs that come and go with them.
+    pub(super) const fn jobs(&mut self) -> &mut CountChanges {
+        &mut self.jobs
+    }
+
     /// Makes all of them at once; answers whether there were any.
-    pub(super) fn apply(self) -> Result<bool, Error> {
+    pub(super) fn apply(self, counts: &JobCounts) -> Result<bool, Error> {
         if self.pending.is_empty() {
             return Ok(false);
         }
@@ -58,6 +68,7 @@ impl<'a> Changes<'a> {
             }
         }
         self.tree.apply_batch(batch).map_err(unavailable)?;
+        counts.apply(self.jobs);
         Ok(true)
     }
 }

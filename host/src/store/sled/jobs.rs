@@ -1,14 +1,22 @@
-//! Due work: who holds it until when, in the order of the time from which it may be claimed.
+//! Due work: who holds it until when, in a line for each project, by the time from which it may be claimed.
 
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    ops::{Bound, RangeBounds as _},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use sled::Tree;
 
-use super::{changes::Changes, keys, unavailable};
+use super::{
+    changes::Changes,
+    job_counts::{CountChanges, JobCounts},
+    keys, unavailable,
+};
 use crate::{
     domain::{HostId, Job, JobId, Timestamp},
-    store::{Error, codec},
+    store::{Error, Wanted, codec},
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +34,10 @@ struct Lease {
 impl KeptJob {
     fn claimable_from(&self) -> Timestamp {
         self.lease.map_or(self.job.due_at, |lease| lease.until)
+    }
+
+    fn line_key(&self) -> Vec<u8> {
+        keys::claimable(&self.job.project_id, self.claimable_from(), self.job.id)
     }
 
     fn is_held_by(&self, owner: HostId) -> bool {
@@ -68,22 +80,28 @@ pub(super) fn cancel(changes: &mut Changes<'_>, id: JobId) -> Result<(), Error> 
     Ok(())
 }
 
-/// Leases to `owner` at most `limit` jobs that may be claimed at `now`.
+/// Leases to `owner` the `wanted` jobs that may be claimed at `now`.
 pub(super) fn claim(
     changes: &mut Changes<'_>,
     owner: HostId,
     now: Timestamp,
     lease: Duration,
-    limit: usize,
+    wanted: &Wanted,
 ) -> Result<Vec<Job>, Error> {
     let mut claimed = Vec::new();
-    for entry in changes
-        .tree()
-        .range(keys::claimable_until(now))
-        .keys()
-        .take(limit)
-    {
-        let key = entry.map_err(unavailable)?;
+    let mut lines = due_lines(changes.tree(), now, wanted)?;
+    while claimed.len() < wanted.limit {
+        let Some(mut line) = lines.pop_front() else {
+            break;
+        };
+        let Some(entry) = line.due.next() else {
+            continue;
+        };
+        let (key, _) = entry.map_err(unavailable)?;
+        line.room -= 1;
+        if line.room > 0 {
+            lines.push_back(line);
+        }
         let id = keys::id_of(&key).map(JobId::from);
         let Some(old) = id.map(|id| find(changes, id)).transpose()?.flatten() else {
             continue;
@@ -98,6 +116,36 @@ pub(super) fn claim(
         claimed.push(kept.job);
     }
     Ok(claimed)
+}
+
+/// The due jobs of a project that there is room for.
+struct DueLine {
+    due: sled::Iter,
+    room: usize,
+}
+
+/// The lines that may give a job, in the order of their turns: as many as can have one.
+fn due_lines(tree: &Tree, now: Timestamp, wanted: &Wanted) -> Result<VecDeque<DueLine>, Error> {
+    let mut lines = VecDeque::new();
+    for (mut from, to) in keys::lines(wanted.after.as_ref()) {
+        while lines.len() < wanted.limit {
+            let Some(first) = tree.range((from, to.clone())).keys().next() else {
+                break;
+            };
+            let first = first.map_err(unavailable)?;
+            let Some(project) = keys::project_of(&first) else {
+                break;
+            };
+            let room = wanted.room(&project);
+            let until = keys::claimable_until(&project, now);
+            if room > 0 && until.contains(&first.to_vec()) {
+                let due = tree.range(until);
+                lines.push_back(DueLine { due, room });
+            }
+            from = Bound::Excluded(keys::line_end(&project));
+        }
+    }
+    Ok(lines)
 }
 
 /// Moves the leases of `jobs` that `owner` holds to `now + lease`; answers those it does not hold.
@@ -126,19 +174,25 @@ pub(super) fn renew(
 }
 
 /// Ends every lease: whoever held one is dead, because the folder's lock is ours.
-pub(super) fn release_all(tree: &Tree) -> Result<(), Error> {
+///
+/// Counts all jobs on its way.
+pub(super) fn release_all(tree: &Tree) -> Result<JobCounts, Error> {
+    let counts = JobCounts::default();
     for entry in tree.scan_prefix(keys::JOBS) {
         let (_, value) = entry.map_err(unavailable)?;
         let old = decode(&value)?;
+        let mut found = CountChanges::default();
+        found.add(&old.job.project_id);
+        counts.apply(found);
         if old.lease.is_some() {
             let mut kept = old.clone();
             kept.lease = None;
             let mut changes = Changes::new(tree);
             put(&mut changes, &kept, Some(&old));
-            changes.apply()?;
+            changes.apply(&counts)?;
         }
     }
-    Ok(())
+    Ok(counts)
 }
 
 fn find(changes: &Changes<'_>, id: JobId) -> Result<Option<KeptJob>, Error> {
@@ -152,14 +206,16 @@ fn decode(value: &[u8]) -> Result<KeptJob, Error> {
 
 fn put(changes: &mut Changes<'_>, kept: &KeptJob, old: Option<&KeptJob>) {
     if let Some(old) = old {
-        changes.remove(keys::claimable(old.claimable_from(), old.job.id));
+        changes.jobs().remove(&old.job.project_id);
+        changes.remove(old.line_key());
     }
-    let id = kept.job.id;
-    changes.put(keys::claimable(kept.claimable_from(), id), Vec::new());
-    changes.put(keys::job(id), codec::to_bytes(kept));
+    changes.jobs().add(&kept.job.project_id);
+    changes.put(kept.line_key(), Vec::new());
+    changes.put(keys::job(kept.job.id), codec::to_bytes(kept));
 }
 
 fn remove(changes: &mut Changes<'_>, kept: &KeptJob) {
-    changes.remove(keys::claimable(kept.claimable_from(), kept.job.id));
+    changes.jobs().remove(&kept.job.project_id);
+    changes.remove(kept.line_key());
     changes.remove(keys::job(kept.job.id));
 }

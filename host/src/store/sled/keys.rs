@@ -17,7 +17,11 @@ pub(super) const LAYOUT: &[u8] = b"layout";
 /// The prefix of all jobs.
 pub(super) const JOBS: &[u8] = b"j";
 
+/// The letter of the lines of jobs, one for each project.
+const LINES: u8 = b'd';
+
 const ID_BYTES: usize = 16;
+const TIME_BYTES: usize = 8;
 
 /// Where the head of a record is kept.
 pub(super) fn record(kind: Kind, id: Uuid) -> Vec<u8> {
@@ -57,21 +61,58 @@ pub(super) fn job(id: JobId) -> Vec<u8> {
     with_id(JOBS, id.uuid())
 }
 
-/// Where a job waits for the time from which it may be claimed.
-pub(super) fn claimable(from: Timestamp, id: JobId) -> Vec<u8> {
-    with_id(&claimable_at(from), id.uuid())
+/// Where a job waits in its project's line for the time from which it may be claimed.
+pub(super) fn claimable(project: &ProjectId, from: Timestamp, id: JobId) -> Vec<u8> {
+    with_id(&claimable_at(project, from), id.uuid())
 }
 
-/// The bounds of the jobs that may be claimed at `now`.
-pub(super) fn claimable_until(now: Timestamp) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+/// The bounds of the jobs of `project` that may be claimed at `now`.
+pub(super) fn claimable_until(
+    project: &ProjectId,
+    now: Timestamp,
+) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     (
-        Bound::Included(vec![b'd']),
-        Bound::Included(with_id(&claimable_at(now), Uuid::max())),
+        Bound::Included(line(project)),
+        Bound::Included(with_id(&claimable_at(project, now), Uuid::max())),
     )
 }
 
-fn claimable_at(time: Timestamp) -> Vec<u8> {
-    let mut key = vec![b'd'];
+/// The bounds of all lines in the order of their turns: those after `after`, then the others.
+pub(super) fn lines(after: Option<&ProjectId>) -> Vec<(Bound<Vec<u8>>, Bound<Vec<u8>>)> {
+    let (first, last) = (
+        Bound::Included(vec![LINES]),
+        Bound::Excluded(vec![LINES + 1]),
+    );
+    match after {
+        Some(project) => vec![
+            (Bound::Excluded(line_end(project)), last),
+            (first, Bound::Included(line_end(project))),
+        ],
+        None => vec![(first, last)],
+    }
+}
+
+/// The project in whose line `key` is.
+pub(super) fn project_of(key: &[u8]) -> Option<ProjectId> {
+    let (length, rest) = key.strip_prefix(&[LINES])?.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let text = std::str::from_utf8(rest.get(..length)?).ok()?;
+    Some(ProjectId::new(text))
+}
+
+/// What comes after all of a project's line and before the next one's.
+pub(super) fn line_end(project: &ProjectId) -> Vec<u8> {
+    let mut key = line(project);
+    key.extend([0xff; TIME_BYTES + ID_BYTES]);
+    key
+}
+
+fn line(project: &ProjectId) -> Vec<u8> {
+    table(LINES, &[project.as_str()])
+}
+
+fn claimable_at(project: &ProjectId, time: Timestamp) -> Vec<u8> {
+    let mut key = line(project);
     // The flipped sign bit sorts times before 1970 first.
     key.extend((time.unix_ms() ^ i64::MIN).to_be_bytes());
     key
@@ -132,9 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn jobs_sort_by_time() {
+    fn jobs_sort_by_time_within_their_project() {
         let times = [i64::MIN, -1, 0, 1, i64::MAX];
-        let keys = times.map(|ms| claimable_at(Timestamp::from_unix_ms(ms)));
+        let project = ProjectId::new("a");
+        let keys = times.map(|ms| claimable_at(&project, Timestamp::from_unix_ms(ms)));
         assert!(keys.is_sorted());
+        let last = with_id(&keys[4], Uuid::max());
+        assert!(last <= line_end(&project));
+        assert!(line_end(&project) < line(&ProjectId::new("b")));
+        assert_eq!(project_of(&last), Some(project));
     }
 }

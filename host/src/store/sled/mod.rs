@@ -5,6 +5,7 @@
 
 mod changes;
 mod commit;
+mod job_counts;
 mod jobs;
 mod keys;
 mod open;
@@ -15,7 +16,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::{fs::File, time::Duration};
+use std::{fs::File, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sled::Tree;
@@ -23,15 +24,16 @@ use uuid::Uuid;
 
 pub use open::OpenError;
 
-use self::writer::Writer;
-use super::{Commit, Error, Kind, Query, Record, Store};
-use crate::domain::{HostId, Job, JobId, Timestamp};
+use self::{job_counts::JobCounts, writer::Writer};
+use super::{Commit, Error, Kind, Query, Record, Store, Wanted};
+use crate::domain::{HostId, Job, JobId, ProjectId, Timestamp};
 
 /// The embedded store. Dropping it waits for the commits under way.
 // Fields drop in this order: writer, database, and then the lock that lets another process in.
 pub struct SledStore {
     writer: Writer,
     tree: Tree,
+    job_counts: Arc<JobCounts>,
     _lock: File,
 }
 
@@ -60,11 +62,15 @@ impl Store for SledStore {
         owner: HostId,
         now: Timestamp,
         lease: Duration,
-        limit: usize,
+        wanted: Wanted,
     ) -> Result<Vec<Job>, Error> {
         self.writer
-            .write(move |changes| jobs::claim(changes, owner, now, lease, limit))
+            .write(move |changes| jobs::claim(changes, owner, now, lease, &wanted))
             .await
+    }
+
+    async fn count_jobs(&self, project: &ProjectId) -> Result<usize, Error> {
+        Ok(self.job_counts.of(project))
     }
 
     async fn renew(

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sled::Tree;
@@ -88,13 +89,14 @@ impl SledStore {
             .map_err(|error| unreadable(super::unavailable(error)))?;
         let tree = Tree::clone(&database);
         check_layout(&tree, folder)?;
-        jobs::release_all(&tree).map_err(unreadable)?;
+        let job_counts = Arc::new(jobs::release_all(&tree).map_err(unreadable)?);
         let file = File::open(folder.join("sled/db")).map_err(fail)?;
         writer::flush(&tree, &file).map_err(|error| unreadable(super::unavailable(error)))?;
         settle(folder).map_err(fail)?;
         Ok(Self {
-            writer: Writer::start(tree.clone(), file).map_err(fail)?,
+            writer: Writer::start(tree.clone(), Arc::clone(&job_counts), file).map_err(fail)?,
             tree,
+            job_counts,
             _lock: lock,
         })
     }

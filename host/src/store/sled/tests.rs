@@ -53,6 +53,7 @@ fn commit_of(id: Uuid) -> Commit {
         .and(Write::AddJob(Job {
             id: JobId::from(id),
             ..Job::new(
+                ProjectId::new("p"),
                 Work::RunAction(ActionExecutionId::from(id)),
                 Timestamp::from_unix_ms(0),
             )
@@ -81,7 +82,7 @@ async fn whole_commits(store: &SledStore) -> HashSet<Uuid> {
             HostId::generate(),
             Timestamp::from_unix_ms(0),
             Duration::ZERO,
-            usize::MAX,
+            Wanted::any(usize::MAX),
         )
         .await
         .unwrap();
@@ -111,7 +112,9 @@ async fn what_was_acknowledged_is_there_after_reopening() {
         store.commit(commit_of(*id)).await.unwrap();
     }
     drop(store);
-    assert_eq!(whole_commits(&open(folder.path())).await, ids);
+    let store = open(folder.path());
+    assert_eq!(store.count_jobs(&ProjectId::new("p")).await.unwrap(), 20);
+    assert_eq!(whole_commits(&store).await, ids);
 }
 
 #[tokio::test]
@@ -122,10 +125,16 @@ async fn leases_of_earlier_processes_end_when_the_store_is_opened() {
     let lease = Duration::from_secs(3600);
     let now = Timestamp::from_unix_ms(0);
     let (dead, alive) = (HostId::generate(), HostId::generate());
-    let first = store.claim_jobs(dead, now, lease, 1).await.unwrap();
+    let first = store
+        .claim_jobs(dead, now, lease, Wanted::any(1))
+        .await
+        .unwrap();
     drop(store);
     let store = open(folder.path());
-    let second = store.claim_jobs(alive, now, lease, 1).await.unwrap();
+    let second = store
+        .claim_jobs(alive, now, lease, Wanted::any(1))
+        .await
+        .unwrap();
     assert_eq!(first[0].id, second[0].id);
     assert_eq!(second[0].attempt, 2);
 }

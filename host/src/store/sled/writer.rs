@@ -1,17 +1,21 @@
 //! The one thread that writes: it applies all the work that waits, makes it durable with one flush, then answers.
 
-use std::{fs::File, sync::mpsc, thread};
+use std::{
+    fs::File,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use sled::Tree;
 use tokio::sync::oneshot;
 
-use super::{changes::Changes, unavailable};
+use super::{changes::Changes, job_counts::JobCounts, unavailable};
 use crate::store::Error;
 
 /// The most pieces of work that wait for one flush.
 const GROUP: usize = 1024;
 
-type Work = Box<dyn FnOnce(&Tree) -> Applied + Send>;
+type Work = Box<dyn FnOnce(&Tree, &JobCounts) -> Applied + Send>;
 type Flushed = Result<(), sled::Error>;
 
 struct Applied {
@@ -26,12 +30,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread that writes to `tree`, which lives in `file`.
-    pub(super) fn start(tree: Tree, file: File) -> std::io::Result<Self> {
+    /// Starts the thread that writes to `tree`, which lives in `file`, and keeps `counts` right.
+    pub(super) fn start(tree: Tree, counts: Arc<JobCounts>, file: File) -> std::io::Result<Self> {
         let (work, waiting) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write(&tree, &file, &waiting))?;
+            .spawn(move || write(&tree, &counts, &file, &waiting))?;
         Ok(Self {
             work: Some(work),
             thread: Some(thread),
@@ -44,10 +48,13 @@ impl Writer {
         decide: impl FnOnce(&mut Changes<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        let work: Work = Box::new(move |tree| {
+        let work: Work = Box::new(move |tree, counts| {
             let mut changes = Changes::new(tree);
-            let outcome = decide(&mut changes)
-                .and_then(|value| changes.apply().map(|has_changed| (value, has_changed)));
+            let outcome = decide(&mut changes).and_then(|value| {
+                changes
+                    .apply(counts)
+                    .map(|has_changed| (value, has_changed))
+            });
             let has_changed = outcome.as_ref().is_ok_and(|(_, has_changed)| *has_changed);
             let answer = move |flushed: &Flushed| {
                 let durable = outcome.and_then(|(value, _)| match flushed {
@@ -82,13 +89,13 @@ impl Drop for Writer {
     }
 }
 
-fn write(tree: &Tree, file: &File, waiting: &mpsc::Receiver<Work>) {
+fn write(tree: &Tree, counts: &JobCounts, file: &File, waiting: &mpsc::Receiver<Work>) {
     while let Ok(first) = waiting.recv() {
         let mut answers = Vec::new();
         let mut has_changed = false;
         let mut next = Some(first);
         while let Some(work) = next {
-            let applied = work(tree);
+            let applied = work(tree, counts);
             has_changed |= applied.has_changed;
             answers.push(applied.answer);
             next = (answers.len() < GROUP)
