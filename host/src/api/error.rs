@@ -13,6 +13,9 @@ use tracing::error;
 
 use crate::{engine, policy, telemetry::Chain};
 
+/// When a caller whom the host has no time for should try again.
+const RETRY_AFTER_SECS: HeaderValue = HeaderValue::from_static("10");
+
 /// The body of every refusal.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FaultView {
@@ -75,6 +78,11 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
+    /// 429: the host has too much to do.
+    pub(crate) fn busy(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+    }
+
     /// 503: a service that the host depends on does not answer.
     pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
@@ -113,6 +121,7 @@ impl From<engine::Error> for ApiError {
             engine::Error::Forbidden(why) => Self::forbidden(why),
             engine::Error::Conflict(what) => Self::new(StatusCode::CONFLICT, what),
             engine::Error::Refused(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
+            engine::Error::Busy(why) => Self::busy(why),
             engine::Error::Store(_) if source.is_store_unavailable() => {
                 error!(error = %Chain(&source), "the store cannot be reached");
                 Self::unavailable("The store cannot be reached; try again later.")
@@ -134,7 +143,12 @@ impl IntoResponse for ApiError {
             faultstring: self.message,
             debuginfo: None,
         };
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECS);
+        }
+        response
     }
 }
 

@@ -25,6 +25,9 @@ pub enum Error {
     /// An upload that is no module.
     #[error("{0}")]
     Refused(String),
+    /// The host has too much to do; the same may succeed later.
+    #[error("{0}")]
+    Busy(String),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -66,6 +69,7 @@ impl From<TakeInError> for Error {
             TakeInError::Refused(reason) | TakeInError::TooExpensive(reason) => {
                 Self::Refused(reason)
             }
+            TakeInError::Busy(reason) => Self::Busy(reason),
             TakeInError::Host(source) => Self::Host(source),
         }
     }

@@ -129,7 +129,9 @@ fn timed_out(timeout: Duration) -> Failure {
 
 fn cannot_run(digest: Digest, err: &runtime::Error) -> Outcome {
     let message = match err {
-        runtime::Error::Refused(text) | runtime::Error::TooExpensive(text) => {
+        runtime::Error::Refused(text)
+        | runtime::Error::TooExpensive(text)
+        | runtime::Error::Busy(text) => {
             format!("the action's component can no longer be used: {text}")
         }
         runtime::Error::Missing(_) => {
@@ -148,6 +150,7 @@ impl From<runtime::Error> for TakeInError {
         match err {
             runtime::Error::Refused(text) => Self::Refused(text),
             runtime::Error::TooExpensive(text) => Self::TooExpensive(text),
+            runtime::Error::Busy(text) => Self::Busy(text),
             err @ (runtime::Error::Missing(_) | runtime::Error::Host { .. }) => {
                 Self::Host(Box::new(err))
             }

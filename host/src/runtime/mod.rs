@@ -9,6 +9,7 @@ mod blobs;
 mod call;
 mod cloud;
 pub mod compile;
+mod confine;
 mod describe;
 mod engine;
 mod error;
