@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ModuleSettings;
+
 /// `[engine]`: runs and due work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +26,9 @@ pub struct Settings {
     /// Where this host is reached from outside, for callbacks: `[listen] public_url`, taken over by `server`.
     #[serde(skip)]
     pub public_url: Option<String>,
+    /// Whose signatures of modules are accepted: `[modules]`, taken over by `server`.
+    #[serde(skip)]
+    pub modules: ModuleSettings,
 }
 
 impl Default for Settings {
@@ -37,6 +42,7 @@ impl Default for Settings {
             log_kib: 256,
             request_traces: 1000,
             public_url: None,
+            modules: ModuleSettings::default(),
         }
     }
 }

@@ -189,6 +189,7 @@ async fn build_engine(
         clock,
         settings: engine::Settings {
             public_url,
+            modules: config.modules.clone(),
             ..config.engine.clone()
         },
     })
