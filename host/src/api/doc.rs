@@ -158,6 +158,13 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
                 .push(json!({ "name": name, "in": "header", "schema": { "type": "string" } }));
         }
     }
+    if matches!(doc.takes, Some(Content::Wasm)) {
+        parameters.push(
+            json!({ "name": "X-Module-Signature", "in": "header",
+                                "description": "the component's detached minisign signature, a .minisig file's text in base64",
+                                "schema": { "type": "string" } }),
+        );
+    }
     let mut answer = json!({ "description": doc.status.canonical_reason() });
     if let (Some(content), Value::Object(members)) = (doc.answers, &mut answer) {
         members.insert("content".to_owned(), media(content, generator));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Map, Value};
@@ -94,22 +95,26 @@ impl ApiClient {
         object(&url, self.send(request, &url).await?).await
     }
 
-    /// `POST` or `PUT` of a component, answered by an object.
+    /// `POST` or `PUT` of a component, with the text of its signature if it has one; answered by an object.
     pub(super) async fn send_component(
         &self,
         method: Method,
         path: &[&str],
         query: &[(&str, &str)],
         component: Bytes,
+        signature: Option<&str>,
     ) -> Result<Object, Error> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self
+        let mut request = self
             .request(method, &url)
             .header("content-type", "application/wasm")
             .body(component);
+        if let Some(signature) = signature {
+            request = request.header("x-module-signature", BASE64.encode(signature));
+        }
         object(&url, self.send(request, &url).await?).await
     }
 

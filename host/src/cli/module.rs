@@ -26,13 +26,14 @@ const COLUMNS: [&str; 6] = [
     "digest",
     "updated_at",
 ];
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "id",
     "name",
     "version",
     "scope",
     "is_system",
     "digest",
+    "signature",
     "project_id",
     "created_at",
     "updated_at",
@@ -54,6 +55,9 @@ pub enum ModuleCommand {
         /// Let its own project alone see it; so is a new module unless --public is given.
         #[arg(long)]
         private: bool,
+        /// The component's signature as `minisign -Sm` makes it; else FILE.minisig, when there is one beside it.
+        #[arg(long, value_name = "FILE")]
+        signature: Option<PathBuf>,
     },
     /// List modules.
     List {
@@ -99,6 +103,7 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
             name,
             public,
             private,
+            signature,
         } => {
             let scope = match (public, private) {
                 (true, _) => Some("public"),
@@ -106,9 +111,12 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
                 (false, false) => None,
             };
             let name = module_name(file, name.as_deref())?;
-            let component = read(file)?;
+            let upload = Upload {
+                component: read(file)?,
+                signature: read_signature(file, signature.as_deref())?,
+            };
             let api = session.connect().await?;
-            let (verb, module) = push(&api, &name, scope, component).await?;
+            let (verb, module) = push(&api, &name, scope, upload).await?;
             let version = module.get("version").and_then(Value::as_u64).unwrap_or(1);
             session.note(&format!("{verb} module {name}, version {version}"));
             session.output.show(&module, &ORDER)
@@ -141,16 +149,33 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
     }
 }
 
+/// What is pushed.
+struct Upload {
+    component: Bytes,
+    signature: Option<String>,
+}
+
 /// Creates the module or, when there is one of that name, gives it a new version.
 async fn push(
     api: &ApiClient,
     name: &str,
     scope: Option<&str>,
-    component: Bytes,
+    upload: Upload,
 ) -> Result<(&'static str, Object), Error> {
+    let Upload {
+        component,
+        signature,
+    } = upload;
+    let signature = signature.as_deref();
     let query = [("name", name), ("scope", scope.unwrap_or("private"))];
     let created = api
-        .send_component(Method::POST, &["modules"], &query, component.clone())
+        .send_component(
+            Method::POST,
+            &["modules"],
+            &query,
+            component.clone(),
+            signature,
+        )
         .await;
     let taken = match created {
         Ok(module) => return Ok(("created", module)),
@@ -178,7 +203,7 @@ async fn push(
             )));
         }
     }
-    api.send_component(Method::PUT, &["modules", name], &[], component)
+    api.send_component(Method::PUT, &["modules", name], &[], component, signature)
         .await
         .map(|module| ("updated", module))
         .map_err(or_taken)
@@ -199,6 +224,22 @@ fn read(file: &Path) -> Result<Bytes, Error> {
             path: file.to_owned(),
             source,
         })
+}
+
+/// The signature in `file`, else in the one beside the component.
+fn read_signature(component: &Path, file: Option<&Path>) -> Result<Option<String>, Error> {
+    let beside = || {
+        let mut name = component.as_os_str().to_owned();
+        name.push(".minisig");
+        Some(PathBuf::from(name)).filter(|file| file.is_file())
+    };
+    let Some(path) = file.map(Path::to_owned).or_else(beside) else {
+        return Ok(None);
+    };
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(source) => Err(Error::Read { path, source }),
+    }
 }
 
 async fn save(module: &str, file: Option<&Path>, session: &mut Session<'_>) -> Result<(), Error> {

@@ -123,6 +123,9 @@ fn type_of(root: &Value, property: &Value) -> String {
             .find(|name| *name != "null")
     });
     match name {
+        Some("array") if resolve(root, &target["items"])["properties"].is_object() => {
+            "list of tables".to_owned()
+        }
         Some("array") => "list of strings".to_owned(),
         Some(name) => name.to_owned(),
         None => "string".to_owned(),

@@ -34,19 +34,10 @@ pub struct Config {
     pub openstack: openstack::Settings,
     /// What actions may reach outside their cloud.
     pub http: openstack::HttpSettings,
-    /// The modules that the host ships.
-    pub modules: Modules,
+    /// The modules that the host ships, and who signs those that are uploaded.
+    pub modules: engine::ModuleSettings,
     /// What is logged, and how.
     pub log: telemetry::Settings,
-}
-
-/// The modules that the host ships.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Modules {
-    /// The folder of the shipped components, `NAME.wasm` each; `../share/zonda/actions` or `../actions` beside the
-    /// program when none.
-    pub system_path: Option<PathBuf>,
 }
 
 /// Why there is no configuration.
@@ -162,6 +153,11 @@ impl Config {
                 .as_ref()
                 .is_none_or(|path| path.is_dir()),
             "is not a folder",
+        );
+        expect(
+            "modules.trusted_keys",
+            self.modules.fault().is_none(),
+            self.modules.fault().unwrap_or_default(),
         );
         faults
     }

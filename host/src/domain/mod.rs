@@ -30,7 +30,7 @@ pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId}
 pub use job::{Job, Work};
 pub use journal::{Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestTrace};
 pub use json_text::JsonText;
-pub use module::{Module, ModuleVersion};
+pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};
 pub use operation::{Operation, RequestContext};
 pub use outcome::{Failure, Outcome};

@@ -23,6 +23,8 @@ pub struct Module {
     pub latest_version: u32,
     /// The current version's component.
     pub digest: Digest,
+    /// Who signed the current version.
+    pub signature: Option<ModuleSignature>,
     /// When it was first uploaded.
     pub created_at: Timestamp,
     /// When another version became current.
@@ -35,6 +37,19 @@ impl Module {
     pub const fn is_system(&self) -> bool {
         self.project_id.is_none()
     }
+}
+
+/// A signature of a component that was verified when it was uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleSignature {
+    /// What the operator called the key.
+    pub key_name: String,
+    /// The key's id as minisign shows it.
+    pub key_id: String,
+    /// The comment that is signed with the component.
+    pub trusted_comment: String,
+    /// The signature itself, a `.minisig` file's text, so that it can be verified again.
+    pub text: String,
 }
 
 /// One version of a module, kept while something may still refer to it.
@@ -56,6 +71,8 @@ pub struct ModuleVersion {
     pub actions: Vec<ActionSpec>,
     /// Who uploaded it.
     pub uploaded_by: Option<String>,
+    /// Who signed it.
+    pub signature: Option<ModuleSignature>,
     /// When.
     pub created_at: Timestamp,
 }

@@ -9,16 +9,15 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
+use self::work::{APPLICATIONS, DEPTH, STEPS, Work};
 use super::JsonText;
+
+mod work;
 
 /// Bytes that the program of one regular expression may take.
 const PATTERN_BYTES: usize = 1 << 20;
 /// Faults that are told of one value.
 const FAULTS: usize = 10;
-/// How often schemas may be applied to one value, all references followed, so that a small schema cannot cost much.
-const APPLICATIONS: usize = 10_000;
-/// The same for all parts of a document together, which bounds what finding out costs.
-const ALL_APPLICATIONS: usize = 1_000_000;
 
 /// Why a document is not a schema that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +34,17 @@ pub enum BadSchema {
     /// Its references lead back to themselves or multiply.
     #[error("its references lead in a circle or multiply beyond {APPLICATIONS} schemas")]
     Endless,
+    /// One of its references leads out of the document, or nowhere.
+    #[error(
+        "`$ref` `{0}` is not within the document: it must be `#` or `#/…` and lead to something"
+    )]
+    Reference(String),
+    /// Something in it changes what references mean.
+    #[error("it must not have `{0}` inside: a `$ref` is `#` or `#/…` of this very document")]
+    Base(&'static str),
+    /// Compiling it would take a deep stack.
+    #[error("its schemas lead into each other more than {DEPTH} deep")]
+    TooDeep,
 }
 
 /// What is wrong with a value, and where.
@@ -61,6 +71,7 @@ impl fmt::Display for Fault {
 pub struct Schema {
     validator: Validator,
     text: JsonText,
+    work: Work,
 }
 
 impl Schema {
@@ -100,8 +111,7 @@ impl Schema {
         {
             return Err(BadSchema::Draft(draft.to_owned()));
         }
-        let mut left = ALL_APPLICATIONS;
-        check_all(document, document, &mut left)?;
+        let work = work::survey(document)?;
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(
@@ -118,14 +128,23 @@ impl Schema {
         Ok(Self {
             validator,
             text: text.clone(),
+            work,
         })
     }
 
     /// Checks `value`.
     ///
     /// # Errors
-    /// What is wrong with it: the first faults, each with its place.
+    /// What is wrong with it: the first faults, each with its place; or that finding out would take too long.
     pub fn check(&self, value: &Value) -> Result<(), Vec<Fault>> {
+        if !self.is_affordable(value) {
+            return Err(vec![Fault {
+                path: String::new(),
+                message: format!(
+                    "checking it against the schema takes more than {STEPS} steps, or leads more than {DEPTH} deep"
+                ),
+            }]);
+        }
         if self.validator.is_valid(value) {
             return Ok(());
         }
@@ -136,6 +155,18 @@ impl Schema {
                 message: fault_text(&err),
             })
             .collect())
+    }
+
+    fn is_affordable(&self, value: &Value) -> bool {
+        if let Work::PerPart(steps) = self.work
+            && steps.saturating_mul(work::parts(value)) <= STEPS
+        {
+            return true;
+        }
+        let mut left = STEPS;
+        self.text
+            .to::<Value>()
+            .is_ok_and(|root| work::spend(&root, &root, value, &mut left, 0).is_ok())
     }
 
     /// Mistral's `input` text, such as `output, delay=0`: what is required first, the rest with its defaults in JSON.
@@ -188,62 +219,6 @@ impl Retrieve for Nowhere {
     ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         Err("a `$ref` stays within the document (`#/…`)".into())
     }
-}
-
-/// Applies every schema of the document once, so that circles and multiplication show before a value is checked.
-fn check_all(root: &Value, part: &Value, left: &mut usize) -> Result<(), BadSchema> {
-    match part {
-        Value::Object(members) => {
-            let mut here = APPLICATIONS.min(*left);
-            let before = here;
-            apply(root, part, &mut here, 0)?;
-            *left -= before - here;
-            for member in members.values() {
-                check_all(root, member, left)?;
-            }
-            Ok(())
-        }
-        Value::Array(items) => items
-            .iter()
-            .try_for_each(|item| check_all(root, item, left)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
-}
-
-/// Counts the schemas that `schema` applies to the same value.
-fn apply(root: &Value, schema: &Value, left: &mut usize, depth: usize) -> Result<(), BadSchema> {
-    *left = left.checked_sub(1).ok_or(BadSchema::Endless)?;
-    if depth > 100 {
-        return Err(BadSchema::Endless);
-    }
-    let Value::Object(members) = schema else {
-        return Ok(());
-    };
-    for keyword in ["$ref", "$dynamicRef"] {
-        if let Some(pointer) = members.get(keyword).and_then(Value::as_str)
-            && let Some(target) = pointer.strip_prefix('#').and_then(|at| root.pointer(at))
-        {
-            apply(root, target, left, depth + 1)?;
-        }
-    }
-    for keyword in ["allOf", "anyOf", "oneOf"] {
-        if let Some(Value::Array(schemas)) = members.get(keyword) {
-            for schema in schemas {
-                apply(root, schema, left, depth + 1)?;
-            }
-        }
-    }
-    for keyword in ["not", "if", "then", "else"] {
-        if let Some(schema) = members.get(keyword) {
-            apply(root, schema, left, depth + 1)?;
-        }
-    }
-    if let Some(Value::Object(schemas)) = members.get("dependentSchemas") {
-        for schema in schemas.values() {
-            apply(root, schema, left, depth + 1)?;
-        }
-    }
-    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -364,9 +339,154 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_backtrack_are_refused() {
+    fn what_changes_the_meaning_of_references_is_refused() {
+        for (text, keyword) in [
+            (r##"{"$ref": "#a", "$anchor": "a"}"##, "$anchor"),
+            (
+                r##"{"$dynamicRef": "#a", "$dynamicAnchor": "a"}"##,
+                "$dynamicAnchor",
+            ),
+            (r##"{"allOf": [{"$dynamicRef": "#"}]}"##, "$dynamicRef"),
+            (r##"{"allOf": [{"$recursiveRef": "#"}]}"##, "$recursiveRef"),
+            (
+                r##"{"$defs": {"a": {"$id": "http://a/b", "$ref": "#"}}}"##,
+                "$id",
+            ),
+            (
+                r##"{"$defs": {"a": {"$schema": "http://json-schema.org/draft-07/schema#"}}}"##,
+                "$schema",
+            ),
+        ] {
+            assert_eq!(
+                schema(text).unwrap_err(),
+                BadSchema::Base(keyword),
+                "{text}"
+            );
+        }
+        // A circle that a pointer does not show.
+        for target in ["http://a/b", "#/%24defs/a", "#a", "#/$defs/none"] {
+            let text = format!(
+                r##"{{"$id": "http://a/b", "$ref": "{target}", "$defs": {{"a": {{"$ref": "#"}}}}}}"##
+            );
+            assert!(
+                matches!(schema(&text), Err(BadSchema::Reference(_))),
+                "{target}"
+            );
+        }
+        assert!(schema(r#"{"$id": "http://a/b", "properties": {"$anchor": {}}}"#).is_ok());
+    }
+
+    /// A value of `depth` objects, each the member `a` of the one before.
+    fn nested(depth: usize) -> Value {
+        (0..depth).fold(Value::Null, |inner, _| serde_json::json!({ "a": inner }))
+    }
+
+    #[test]
+    fn work_that_doubles_with_every_level_of_the_value_is_not_done() {
+        let twice = r##"{"allOf": [{"$ref": "#/$defs/d"}, {"$ref": "#/$defs/d"}]}"##;
+        let recursive = format!(
+            r##"{{"type": "object", "$ref": "#/$defs/d", "$defs": {{"d": {{"properties": {{"a": {twice}}}}}}}}}"##
+        );
+        let mut chain = r#"{"$defs": {"d0": {}"#.to_owned();
+        for n in 1..40 {
+            let twice = twice.replace("/d\"", &format!("/d{}\"", n - 1));
+            chain += &format!(r#", "d{n}": {{"properties": {{"a": {twice}}}}}"#);
+        }
+        chain += r##"}, "$ref": "#/$defs/d39"}"##;
+        for text in [recursive, chain] {
+            let schema = schema(&text).unwrap();
+            assert!(schema.check(&nested(5)).is_ok());
+            let faults = schema.check(&nested(60)).unwrap_err();
+            assert!(faults[0].message.contains("steps"), "{}", faults[0]);
+        }
+    }
+
+    #[test]
+    fn a_recursive_schema_checks_large_and_deep_values() {
+        let tree = r##"{"type": ["object", "null"], "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}},
+            "additionalProperties": {"$ref": "#"}}"##;
+        let tree = schema(tree).unwrap();
+        assert!(tree.check(&nested(100)).is_ok());
+        let mut wide = serde_json::json!({});
+        for n in 0..10_000 {
+            wide[format!("n{n}")] = serde_json::json!({"a": null, "b": {"b": null}});
+        }
+        assert!(tree.check(&wide).is_ok());
+    }
+
+    #[test]
+    fn a_long_list_against_many_choices_is_not_compared() {
+        let choices: Vec<usize> = (0..5000).collect();
+        let text = serde_json::json!({"items": {"enum": choices}}).to_string();
+        let schema = schema(&text).unwrap();
+        assert!(schema.check(&serde_json::json!([1, 2])).is_ok());
+        let long = Value::Array(vec![1.into(); 100_000]);
+        assert!(schema.check(&long).is_err());
+    }
+
+    #[test]
+    fn a_long_chain_of_schemas_is_refused_before_it_takes_the_stack() {
+        let chain = |length: usize, last: &str| {
+            let mut text = format!(r#"{{"$defs": {{"d0": {last}"#);
+            for n in 1..length {
+                let under = n - 1;
+                text += &format!(r##", "d{n}": {{"items": {{"$ref": "#/$defs/d{under}"}}}}"##);
+            }
+            let top = length - 1;
+            text + &format!(r##"}}, "$ref": "#/$defs/d{top}"}}"##)
+        };
+        let circle = r##"{"items": {"$ref": "#"}}"##;
+        // The stack of the threads that serve.
+        let checked = std::thread::Builder::new()
+            .stack_size(2 << 20)
+            .spawn(move || {
+                let deep: Value = (0..120).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+                assert!(schema(&chain(100, "{}")).unwrap().check(&deep).is_ok());
+                assert!(schema(&chain(60, circle)).unwrap().check(&deep).is_ok());
+                for last in ["{}", circle] {
+                    assert_eq!(schema(&chain(2000, last)).unwrap_err(), BadSchema::TooDeep);
+                }
+            });
+        checked.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn patterns_run_in_linear_time_and_do_not_grow_large() {
         assert!(schema(r#"{"pattern": "^[a-z]+$"}"#).is_ok());
-        assert!(schema(r#"{"pattern": "(a)\\1"}"#).is_err());
+        for pattern in [
+            r"(a)\\1",
+            "(?=a)",
+            "(?<!a)b",
+            "(?>a+)b",
+            "a{1000}{1000}{100}",
+        ] {
+            for text in [
+                format!(r#"{{"pattern": "{pattern}"}}"#),
+                format!(r#"{{"patternProperties": {{"{pattern}": {{}}}}}}"#),
+            ] {
+                assert!(schema(&text).is_err(), "{text}");
+            }
+        }
+        let slow_elsewhere = schema(r#"{"pattern": "^(a+)+$"}"#).unwrap();
+        let text = Value::from("a".repeat(100_000) + "b");
+        assert!(slow_elsewhere.check(&text).is_err());
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_bearable() {
+        for text in [
+            r#"{"multipleOf": 1e-308}"#,
+            r#"{"multipleOf": 0.0000000001}"#,
+            r#"{"minimum": -1e308, "maximum": 1e308}"#,
+            r#"{"maxLength": 18446744073709551615, "minItems": 4294967296}"#,
+        ] {
+            let schema = schema(text).unwrap();
+            for value in ["1e308", "-1e-308", "18446744073709551615", "0.3"] {
+                let _ = schema.check(&serde_json::from_str(value).unwrap());
+            }
+        }
+        assert!(schema(r#"{"multipleOf": 0}"#).is_err());
+        assert!(schema(r#"{"maxLength": -1}"#).is_err());
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Upload {
     pub digest: Digest,
     /// Its size in bytes.
     pub size_bytes: u64,
+    /// The text of its detached signature, a `.minisig` file.
+    pub signature: Option<String>,
 }
 
 /// The components that uploads under way count on, so that a refused twin does not take them away.

@@ -81,6 +81,7 @@ impl From<TakeInError> for Error {
             TakeInError::Refused(reason) | TakeInError::TooExpensive(reason) => {
                 Self::Refused(reason)
             }
+            TakeInError::Busy(reason) => Self::Busy(reason),
             TakeInError::Host(source) => Self::Host(source),
         }
     }

@@ -10,6 +10,7 @@ mod registry;
 mod running;
 mod seals;
 mod settings;
+mod signatures;
 mod start_action;
 mod system_modules;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use find_modules::{ListModules, ModuleRef};
 pub use modules::NewModule;
 pub use registry::{Action, ModuleFacts};
 pub use settings::Settings;
+pub use signatures::{Key, ModuleSettings, TrustedKey};
 pub use start_action::{StartAction, StartedAction};
 pub use update_action::UpdateAction;
 

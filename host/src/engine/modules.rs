@@ -5,8 +5,8 @@
 use super::{Engine, Error, ModuleRef, Upload};
 use crate::{
     domain::{
-        ActionSpec, Module, ModuleId, ModuleName, ModuleVersion, ModuleVersionId, Operation, Scope,
-        Timestamp,
+        ActionSpec, Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, ModuleVersionId,
+        Operation, Scope, Timestamp,
     },
     store::{Commit, Kind, Write},
 };
@@ -28,8 +28,7 @@ impl Engine {
     /// # Errors
     /// When the name is taken or the component is refused.
     pub async fn create_module(&self, op: &Operation, new: NewModule) -> Result<Module, Error> {
-        let actions = self.take_in(&new.upload, Some(&new.name)).await?;
-        let now = self.clock.now();
+        let taken = self.take_in_upload(op, &new.upload, &new.name).await?;
         let module = Module {
             id: ModuleId::generate(),
             project_id: Some(op.project_id.clone()),
@@ -38,10 +37,11 @@ impl Engine {
             version: 1,
             latest_version: 1,
             digest: new.upload.digest,
-            created_at: now,
+            signature: taken.signature.clone(),
+            created_at: taken.at,
             updated_at: None,
         };
-        let version = current_version(&module, &new.upload, actions, op.user_id.as_deref(), now);
+        let version = current_version(&module, &new.upload, taken);
         let claims = claims(&module, &version);
         let commit = claims.into_iter().fold(
             Commit::new().create(&module).create(&version),
@@ -69,14 +69,8 @@ impl Engine {
         upload: Upload,
     ) -> Result<Module, Error> {
         let mut kept = self.changeable_module(op, module).await?;
-        let actions = self.take_in(&upload, Some(&kept.entity.name)).await?;
-        let version = next_version(
-            &mut kept.entity,
-            &upload,
-            actions,
-            op.user_id.as_deref(),
-            self.clock.now(),
-        );
+        let taken = self.take_in_upload(op, &upload, &kept.entity.name).await?;
+        let version = next_version(&mut kept.entity, &upload, taken);
         let commit = Commit::new().update(&kept).create(&version);
         self.settle(upload.digest, commit, &kept.entity.name)
             .await?;
@@ -87,7 +81,8 @@ impl Engine {
     /// Makes an earlier (or later) version of a module current.
     ///
     /// # Errors
-    /// When there is no such module of the caller's, or no such version of it.
+    /// When there is no such module of the caller's, or no such version of it, or its signature would not be accepted
+    /// any more.
     pub async fn rollback_module(
         &self,
         op: &Operation,
@@ -104,14 +99,31 @@ impl Engine {
                     kept.entity.name
                 ))
             })?;
+        self.verify_again(&op.project_id, &version.entity).await?;
         self.executor.prepare(version.entity.digest).await?;
         kept.entity.version = version.entity.version;
         kept.entity.digest = version.entity.digest;
+        kept.entity.signature = version.entity.signature.clone();
         kept.entity.updated_at = Some(self.clock.now());
         self.commit_change(Commit::new().update(&kept), &kept.entity.name)
             .await?;
         self.registry.put(&kept.entity, &version.entity);
         Ok(kept.entity)
+    }
+
+    async fn take_in_upload(
+        &self,
+        op: &Operation,
+        upload: &Upload,
+        module: &ModuleName,
+    ) -> Result<TakenIn, Error> {
+        let signature = self.verify_upload(&op.project_id, upload).await?;
+        Ok(TakenIn {
+            actions: self.take_in(upload, Some(module)).await?,
+            signature,
+            uploaded_by: op.user_id.as_deref().map(str::to_owned),
+            at: self.clock.now(),
+        })
     }
 
     /// Deletes a module with all its versions. Components that runs under way began with stay.
@@ -144,29 +156,26 @@ impl Engine {
     }
 }
 
+/// What is known of an upload once it was taken in.
+pub(super) struct TakenIn {
+    pub(super) actions: Vec<ActionSpec>,
+    pub(super) signature: Option<ModuleSignature>,
+    pub(super) uploaded_by: Option<String>,
+    pub(super) at: Timestamp,
+}
+
 /// The next version of `module`, which becomes current.
-pub(super) fn next_version(
-    module: &mut Module,
-    upload: &Upload,
-    actions: Vec<ActionSpec>,
-    uploaded_by: Option<&str>,
-    now: Timestamp,
-) -> ModuleVersion {
+pub(super) fn next_version(module: &mut Module, upload: &Upload, taken: TakenIn) -> ModuleVersion {
     module.latest_version += 1;
     module.version = module.latest_version;
     module.digest = upload.digest;
-    module.updated_at = Some(now);
-    current_version(module, upload, actions, uploaded_by, now)
+    module.signature = taken.signature.clone();
+    module.updated_at = Some(taken.at);
+    current_version(module, upload, taken)
 }
 
 /// The record of the version that is current in `module`.
-fn current_version(
-    module: &Module,
-    upload: &Upload,
-    actions: Vec<ActionSpec>,
-    uploaded_by: Option<&str>,
-    now: Timestamp,
-) -> ModuleVersion {
+fn current_version(module: &Module, upload: &Upload, taken: TakenIn) -> ModuleVersion {
     ModuleVersion {
         id: ModuleVersionId::generate(),
         module_id: module.id,
@@ -174,9 +183,10 @@ fn current_version(
         version: module.version,
         digest: upload.digest,
         size_bytes: upload.size_bytes,
-        actions,
-        uploaded_by: uploaded_by.map(str::to_owned),
-        created_at: now,
+        actions: taken.actions,
+        uploaded_by: taken.uploaded_by,
+        signature: taken.signature,
+        created_at: taken.at,
     }
 }
 

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ModuleSettings;
+
 /// `[engine]`: runs and due work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +32,9 @@ pub struct Settings {
     /// stored runs are not claimed, since they would only wait here.
     #[serde(skip)]
     pub runs_per_project: usize,
+    /// Whose signatures of modules are accepted: `[modules]`, taken over by `server`.
+    #[serde(skip)]
+    pub modules: ModuleSettings,
 }
 
 impl Default for Settings {
@@ -45,6 +50,7 @@ impl Default for Settings {
             request_traces: 1000,
             public_url: None,
             runs_per_project: usize::MAX,
+            modules: ModuleSettings::default(),
         }
     }
 }

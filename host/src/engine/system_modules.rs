@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::{
     Engine, Error, ModuleRef, Upload,
-    modules::{claims, next_version},
+    modules::{TakenIn, claims, next_version},
 };
 use crate::{
     domain::{Digest, Module, ModuleId, ModuleName, ModuleVersion, Scope},
@@ -47,6 +47,7 @@ impl Engine {
             file,
             digest: Digest::of(&bytes),
             size_bytes: bytes.len() as u64,
+            signature: None,
         };
         drop(bytes);
         let known = self
@@ -70,6 +71,7 @@ impl Engine {
                 version: 0,
                 latest_version: 0,
                 digest: upload.digest,
+                signature: None,
                 created_at: now,
                 updated_at: None,
             },
@@ -79,7 +81,13 @@ impl Engine {
             Some(old) => claims(&kept.entity, &old.entity),
             None => Vec::new(),
         };
-        let version = next_version(&mut kept.entity, &upload, actions, None, now);
+        let taken = TakenIn {
+            actions,
+            signature: None,
+            uploaded_by: None,
+            at: now,
+        };
+        let version = next_version(&mut kept.entity, &upload, taken);
         let commit = self.replacing(&kept, &version, old_claims);
         self.settle(upload.digest, commit, &name).await?;
         self.registry.put(&kept.entity, &version);

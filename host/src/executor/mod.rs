@@ -67,6 +67,9 @@ pub enum TakeInError {
     /// It went over a limit of the compilation. For the uploader.
     #[error("{0}")]
     TooExpensive(String),
+    /// Too many uploads wait already. For the uploader, who tries again later.
+    #[error("{0}")]
+    Busy(String),
     /// The host could not do its part. For the log.
     #[error("the component could not be taken in")]
     Host(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     domain::{ActionSpec, Digest, Failure, ModuleName, Outcome, ProjectId},
     openstack::Clouds,
-    runtime::{self, ArtefactKey, Run, Runtime, Settings},
+    runtime::{self, ArtefactKey, Run, Runtime, Settings, compile},
 };
 
 /// The executor that serves: WebAssembly components in this process.
@@ -62,6 +62,11 @@ impl WasmExecutor {
             queue: Queue::new(limits),
             lanes,
         })
+    }
+
+    /// The turn of an upload that another process takes in.
+    pub(super) async fn turn_of_upload(&self) -> Result<compile::Turn<'_>, TakeInError> {
+        Ok(self.runtime.turn_of_upload().await?)
     }
 
     /// Waits until the run's turn has come, and begins it.
@@ -174,7 +179,9 @@ pub(super) fn timed_out(timeout: Duration) -> Failure {
 
 fn cannot_run(digest: Digest, err: &runtime::Error) -> Outcome {
     let message = match err {
-        runtime::Error::Refused(text) | runtime::Error::TooExpensive(text) => {
+        runtime::Error::Refused(text)
+        | runtime::Error::TooExpensive(text)
+        | runtime::Error::Busy(text) => {
             format!("the action's component can no longer be used: {text}")
         }
         runtime::Error::Missing(_) => {
@@ -193,6 +200,7 @@ impl From<runtime::Error> for TakeInError {
         match err {
             runtime::Error::Refused(text) => Self::Refused(text),
             runtime::Error::TooExpensive(text) => Self::TooExpensive(text),
+            runtime::Error::Busy(text) => Self::Busy(text),
             err @ (runtime::Error::Missing(_) | runtime::Error::Host { .. }) => {
                 Self::Host(Box::new(err))
             }

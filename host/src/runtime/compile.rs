@@ -2,7 +2,7 @@
 //!
 //! wasmtime promises nothing about the time and memory that compiling a hostile component takes, so it is done by a
 //! process of its own: this program once more, without environment, reading the component from its standard input and
-//! writing compiled code to its standard output.
+//! writing compiled code to its standard output. It has limits and next to no system calls; see [`super::confine`].
 
 use std::{
     ffi::OsString,
@@ -13,10 +13,14 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, setrlimit};
-use tokio::{io::AsyncReadExt as _, process::Command, sync::Semaphore};
+use tokio::{
+    io::AsyncReadExt as _,
+    process::Command,
+    sync::{Semaphore, SemaphorePermit},
+};
 
 use super::{
+    confine::{self, Means},
     engine,
     error::Error,
     settings::{CompileSettings, Settings},
@@ -31,8 +35,6 @@ const BROKEN: u8 = 3;
 
 /// How much of the child's complaint is kept.
 const COMPLAINT_BYTES: u64 = 4 << 10;
-/// Descriptors that the child may have.
-const FILES: u64 = 32;
 
 /// Signals that tell which limit ended the child.
 const SIGABRT: i32 = 6;
@@ -61,30 +63,67 @@ impl Program {
     }
 }
 
+/// What Rust's runtime says when it ends a process whose stack is full.
+const STACK_IS_FULL: &str = "has overflowed its stack";
+
 /// Compiles components, a few at one time.
 pub(super) struct Compiler {
     program: Program,
     limits: CompileSettings,
     permits: Semaphore,
+    /// A place for each upload that is being taken in or waits for it.
+    places: Semaphore,
 }
+
+/// The right to compile. Whoever has it is one of a few.
+pub struct Turn<'a> {
+    _permit: SemaphorePermit<'a>,
+    _place: Option<SemaphorePermit<'a>>,
+}
+
+const NEVER_CLOSED: &str = "the semaphores are never closed";
 
 impl Compiler {
     pub(super) fn new(program: Program, limits: CompileSettings) -> Self {
-        let permits = Semaphore::new(limits.concurrent.max(1));
+        let concurrent = limits.concurrent.clamp(1, Semaphore::MAX_PERMITS);
+        let places = concurrent.saturating_add(limits.waiting);
         Self {
             program,
+            permits: Semaphore::new(concurrent),
+            places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
             limits,
-            permits,
+        }
+    }
+
+    /// The turn of an upload, unless too many wait for theirs.
+    pub(super) async fn turn_of_upload(&self) -> Result<Turn<'_>, Error> {
+        let place = self.places.try_acquire().map_err(|_| {
+            Error::Busy(format!(
+                "{0} uploads wait to be compiled, the most of this host (runtime.compile.waiting = {0}); try again later",
+                self.limits.waiting
+            ))
+        })?;
+        Ok(Turn {
+            _permit: self.permits.acquire().await.expect(NEVER_CLOSED),
+            _place: Some(place),
+        })
+    }
+
+    /// The turn of a component that was taken in long ago: a run waits for it, within its own time.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        Turn {
+            _permit: self.permits.acquire().await.expect(NEVER_CLOSED),
+            _place: None,
         }
     }
 
     /// Compiles `component` into `code`.
-    pub(super) async fn compile(&self, component: File, code: File) -> Result<(), Error> {
-        let _permit = self
-            .permits
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+    pub(super) async fn compile(
+        &self,
+        _turn: &Turn<'_>,
+        component: File,
+        code: File,
+    ) -> Result<(), Error> {
         let mut child = Command::new(&self.program.path)
             .args(&self.program.arguments)
             .arg(self.limits.memory_mib.to_string())
@@ -124,6 +163,7 @@ impl Compiler {
         let complaint = String::from_utf8_lossy(complaint);
         let is_out_of_memory = complaint.contains("out of memory");
         match (status.code(), status.signal()) {
+            (_, Some(SIGABRT | SIGSEGV)) if complaint.contains(STACK_IS_FULL) => stack_is_full(),
             (_, signal) if is_out_of_memory || signal == Some(SIGABRT) => {
                 Error::TooExpensive(format!(
                     "compiling the component took more than {0} MiB of memory (runtime.compile.memory_mib = {0})",
@@ -142,10 +182,8 @@ impl Compiler {
                 "the compiled code is longer than {0} MiB (runtime.compile.max_code_mib = {0})",
                 self.limits.max_code_mib
             )),
-            (_, Some(SIGSEGV)) => Error::TooExpensive(
-                "compiling the component took more stack than the compiler has".to_owned(),
-            ),
-            // A panic of the compiler: nothing that the uploader can read, but his component causes it.
+            (_, Some(SIGSEGV)) => stack_is_full(),
+            // A panic of the compiler: nothing that the uploader can read, but the component causes it.
             (Some(101), _) => {
                 Error::refused("the component cannot be compiled: the compiler gave up on it")
             }
@@ -157,13 +195,20 @@ impl Compiler {
     }
 }
 
+fn stack_is_full() -> Error {
+    Error::TooExpensive(
+        "compiling the component took more stack than the compiler has: its types nest too deep"
+            .to_owned(),
+    )
+}
+
 /// The compiling child: `zonda compile-component MEMORY_MIB CPU_SECS CODE_MIB < component > code`.
 #[must_use]
 pub fn child_main() -> ExitCode {
     let (code, complaint) = match compile_stdin() {
         Ok(()) => return ExitCode::SUCCESS,
         Err(ChildError::Refused(err)) => (REFUSED, format!("{err:#}")),
-        Err(ChildError::Broken(err)) => (BROKEN, err.to_string()),
+        Err(ChildError::Broken(err)) => (BROKEN, chain(&*err)),
     };
     let _ = writeln!(io::stderr(), "{complaint}");
     ExitCode::from(code)
@@ -180,6 +225,10 @@ impl<E: std::error::Error + 'static> From<E> for ChildError {
     }
 }
 
+fn chain(err: &(dyn std::error::Error + 'static)) -> String {
+    crate::telemetry::Chain(err).to_string()
+}
+
 fn compile_stdin() -> Result<(), ChildError> {
     let limits: Vec<u64> = std::env::args()
         .skip_while(|argument| argument != SUBCOMMAND)
@@ -189,25 +238,19 @@ fn compile_stdin() -> Result<(), ChildError> {
     let &[memory_mib, cpu_secs, code_mib] = limits.as_slice() else {
         return Err(io::Error::other("expected MEMORY_MIB CPU_SECS CODE_MIB").into());
     };
-    limit(Resource::Core, 0)?;
-    limit(Resource::Nofile, FILES)?;
-    limit(Resource::Cpu, cpu_secs)?;
-    limit(Resource::Fsize, code_mib.saturating_mul(1 << 20))?;
-    limit(Resource::As, memory_mib.saturating_mul(1 << 20))?;
+    confine::limit(Means {
+        memory_mib,
+        cpu_secs,
+        code_mib,
+    })?;
+    // The engine looks at the machine; after the filter nothing can be looked at any more.
+    let engine = engine::compiling(Settings::default().stack_bytes())?;
+    confine::confine()?;
     let mut component = Vec::new();
     io::stdin().lock().read_to_end(&mut component)?;
-    let engine = engine::compiling(Settings::default().stack_bytes())?;
     let code = engine
         .precompile_component(&component)
         .map_err(ChildError::Refused)?;
     io::stdout().lock().write_all(&code)?;
     Ok(())
-}
-
-fn limit(resource: Resource, most: u64) -> io::Result<()> {
-    let limit = Rlimit {
-        current: Some(most),
-        maximum: Some(most),
-    };
-    Ok(setrlimit(resource, limit)?)
 }

@@ -17,6 +17,9 @@ pub enum Error {
     /// It went over a limit of the compilation; for the uploader.
     #[error("{0}")]
     TooExpensive(String),
+    /// Too many uploads wait already; for the uploader.
+    #[error("{0}")]
+    Busy(String),
     /// There is no such component on this host.
     #[error("the component {0} is not on this host")]
     Missing(crate::domain::Digest),

@@ -1,21 +1,16 @@
 //! Reads an upload before anything compiles it: that it is a component of our world, and of bearable size.
 
-use wasmparser::{Encoding, Parser, Payload};
+mod tally;
 
-use super::error::Error;
+use wasmparser::{BinaryReaderError, Encoding, Parser, Payload};
 
-/// Core functions in all modules of a component; CPython has about 30,000.
-const FUNCTIONS: usize = 200_000;
-/// Bytes of one function's body.
-const BODY_BYTES: usize = 2 << 20;
-/// Memories and tables that all modules of a component define.
-const MEMORIES: usize = 64;
-const TABLES: usize = 256;
-/// Core modules and components in a component, and how deep they nest.
-const PARTS: usize = 256;
-const DEPTH: usize = 8;
+use self::tally::Tally;
+use super::{error::Error, log::cut};
+
 /// Imports and exports of the component itself.
 const NAMES: usize = 256;
+/// How much of a name that the uploader chose is repeated to him.
+const SHOWN_BYTES: usize = 200;
 
 const PACKAGE: &str = "zonda:action";
 /// The package version that this host speaks; patch versions only add.
@@ -54,12 +49,14 @@ const IMPORTS: [&str; 27] = [
 ];
 
 /// Refuses `bytes` unless they are a component of the world `action-module` within the caps.
+///
+/// Whether they are valid in every other way is for the compiling child: wasmtime validates there with the features of
+/// the engine that serves, and a validator of our own here could only differ from it.
 pub(super) fn inspect(bytes: &[u8]) -> Result<(), Error> {
     check_header(bytes)?;
     let mut seen = Seen::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|err| broken(&err))?;
-        seen.look_at(payload)?;
+        seen.look_at(&payload.map_err(broken)?)?;
     }
     seen.check_exports()
 }
@@ -81,17 +78,13 @@ fn check_header(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-fn broken(err: &wasmparser::BinaryReaderError) -> Error {
+fn broken(err: BinaryReaderError) -> Error {
     Error::refused(format!("this is not a valid component: {err}"))
 }
 
 #[derive(Default)]
 struct Seen {
-    depth: usize,
-    parts: usize,
-    functions: usize,
-    memories: usize,
-    tables: usize,
+    tally: Tally,
     names: usize,
     exports_actions: bool,
 }
@@ -99,58 +92,43 @@ struct Seen {
 impl Seen {
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the compiling child validates every other part"
+        reason = "the world shows in the imports and exports alone"
     )]
-    fn look_at(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+    fn look_at(&mut self, payload: &Payload<'_>) -> Result<(), Error> {
+        let is_outermost = self.tally.depth == 0;
+        self.tally.count(payload)?;
         match payload {
-            Payload::Version { encoding, .. } if self.depth == 0 => {
-                debug_assert_eq!(encoding, Encoding::Component, "the header was checked");
+            Payload::Version { encoding, .. } if is_outermost => {
+                debug_assert_eq!(*encoding, Encoding::Component, "the header was checked");
                 Ok(())
             }
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                self.depth += 1;
-                self.parts += 1;
-                cap("nested parts", self.parts, PARTS)?;
-                cap("levels of nesting", self.depth, DEPTH)
-            }
-            Payload::End(_) => {
-                self.depth = self.depth.saturating_sub(1);
-                Ok(())
-            }
-            Payload::FunctionSection(section) => {
-                self.functions += section.count() as usize;
-                cap("functions", self.functions, FUNCTIONS)
-            }
-            Payload::CodeSectionEntry(body) => {
-                cap("bytes in one function", body.range().len(), BODY_BYTES)
-            }
-            Payload::MemorySection(section) => {
-                self.memories += section.count() as usize;
-                cap("memories", self.memories, MEMORIES)
-            }
-            Payload::TableSection(section) => {
-                self.tables += section.count() as usize;
-                cap("tables", self.tables, TABLES)
-            }
-            Payload::ComponentImportSection(section) if self.depth == 0 => {
-                self.names += section.count() as usize;
-                cap("imports and exports", self.names, NAMES)?;
-                for import in section {
-                    check_import(import.map_err(|err| broken(&err))?.name.name)?;
+            Payload::ComponentImportSection(section) if is_outermost => {
+                self.count_names(section.count())?;
+                for import in section.clone() {
+                    check_import(import.map_err(broken)?.name.name)?;
                 }
                 Ok(())
             }
-            Payload::ComponentExportSection(section) if self.depth == 0 => {
-                self.names += section.count() as usize;
-                cap("imports and exports", self.names, NAMES)?;
-                for export in section {
-                    let name = export.map_err(|err| broken(&err))?.name.name;
+            Payload::ComponentExportSection(section) if is_outermost => {
+                self.count_names(section.count())?;
+                for export in section.clone() {
+                    let name = export.map_err(broken)?.name.name;
                     self.exports_actions |= is_actions(name)?;
                 }
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    fn count_names(&mut self, more: u32) -> Result<(), Error> {
+        self.names = self.names.saturating_add(more as usize);
+        if self.names > NAMES {
+            return Err(Error::refused(format!(
+                "the component itself has more than {NAMES} imports and exports"
+            )));
+        }
+        Ok(())
     }
 
     fn check_exports(&self) -> Result<(), Error> {
@@ -164,18 +142,13 @@ impl Seen {
     }
 }
 
-fn cap(what: &str, count: usize, most: usize) -> Result<(), Error> {
-    if count > most {
-        return Err(Error::refused(format!(
-            "the component has more than {most} {what}"
-        )));
-    }
-    Ok(())
-}
-
 /// An interface's name without version, and the version.
 fn split(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
+}
+
+fn shown(name: &str) -> String {
+    cut(name.to_owned(), SHOWN_BYTES).escape_debug().to_string()
 }
 
 fn check_version(interface: &str, version: &str) -> Result<(), Error> {
@@ -184,7 +157,8 @@ fn check_version(interface: &str, version: &str) -> Result<(), Error> {
         .is_some_and(|rest| rest.starts_with('/'));
     if is_ours && !version.starts_with(VERSION) {
         return Err(Error::refused(format!(
-            "the component is built for {PACKAGE}@{version}; this host supports {SPOKEN}"
+            "the component is built for {PACKAGE}@{}; this host supports {SPOKEN}",
+            shown(version)
         )));
     }
     Ok(())
@@ -204,7 +178,8 @@ fn check_import(name: &str) -> Result<(), Error> {
         ""
     };
     Err(Error::refused(format!(
-        "the component imports `{name}`, which actions do not get{remedy}"
+        "the component imports `{}`, which actions do not get{remedy}",
+        shown(name)
     )))
 }
 

@@ -9,6 +9,7 @@ mod blobs;
 mod call;
 mod cloud;
 pub mod compile;
+mod confine;
 mod describe;
 mod engine;
 mod error;
@@ -94,6 +95,14 @@ impl Runtime {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, Error> {
         Self::with_compiler(settings, dir, key, clouds, clock, Program::own())
+    }
+
+    /// The turn of an upload that another process takes in for this one, unless too many wait for theirs.
+    ///
+    /// # Errors
+    /// When too many wait.
+    pub async fn turn_of_upload(&self) -> Result<compile::Turn<'_>, Error> {
+        self.compiler.turn_of_upload().await
     }
 
     /// As [`Runtime::new`], with another program as the compiling child.

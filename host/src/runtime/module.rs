@@ -17,10 +17,12 @@ use super::{
     artefact::Fresh,
     bindings::{ActionModulePre, exports::zonda::action::actions},
     blobs::component_name,
+    compile::Turn,
     describe,
     error::{self, Error},
     guest::{self, Guest},
     inspect, limits,
+    log::cut,
 };
 use crate::domain::{ActionSpec, Digest, ModuleName};
 
@@ -28,6 +30,9 @@ use crate::domain::{ActionSpec, Digest, ModuleName};
 const DESCRIBE_CPU: Duration = Duration::from_secs(1);
 const DESCRIBE_WALL: Duration = Duration::from_secs(2);
 const DESCRIBE_MEMORY_BYTES: usize = 128 << 20;
+
+/// How much of a refusal that others word is passed on.
+const REFUSAL_BYTES: usize = 1 << 10;
 
 /// A loaded component, ready to be instantiated.
 pub struct Module {
@@ -48,12 +53,14 @@ impl Runtime {
         digest: Digest,
         module: Option<&ModuleName>,
     ) -> Result<Vec<ActionSpec>, Error> {
+        // The turn is for all of it: reading and inspecting take memory and time, too.
+        let turn = self.compiler.turn_of_upload().await?;
         let component = self.read_upload(file.to_owned(), digest).await?;
         let source = component.try_clone().map_err(Error::blobs)?;
         let (loaded, fresh) = match self.load_kept(digest).await? {
             Some(component) => (self.link(&component)?, None),
             None => {
-                let (component, fresh) = self.compile(digest, component).await?;
+                let (component, fresh) = self.compile(&turn, digest, component).await?;
                 (self.link(&component)?, Some(fresh))
             }
         };
@@ -106,7 +113,8 @@ impl Runtime {
         }
         let blob = self.content(digest).await.map_err(Error::blobs)?;
         let blob = blob.ok_or(Error::Missing(digest))?;
-        let (component, fresh) = self.compile(digest, blob).await?;
+        let turn = self.compiler.turn().await;
+        let (component, fresh) = self.compile(&turn, digest, blob).await?;
         let loaded = self.link(&component)?;
         let this = Arc::clone(self);
         let kept = spawn_blocking(move || this.artefacts.keep(digest, &fresh)).await;
@@ -150,12 +158,13 @@ impl Runtime {
 
     async fn compile(
         self: &Arc<Self>,
+        turn: &Turn<'_>,
         digest: Digest,
         component: File,
     ) -> Result<(Component, Fresh), Error> {
         let code = self.blobs.scratch().map_err(Error::blobs)?;
         let output = code.try_clone().map_err(Error::blobs)?;
-        self.compiler.compile(component, output).await?;
+        self.compiler.compile(turn, component, output).await?;
         let this = Arc::clone(self);
         let load = spawn_blocking(move || this.artefacts.load_fresh(&this.engine, digest, code));
         let loaded = load.await.map_err(Error::task)?.map_err(Error::blobs)?;
@@ -171,8 +180,10 @@ impl Runtime {
             .and_then(ActionModulePre::new)
             .map(|pre| Module { pre })
             .map_err(|err| {
-                Error::Refused(format!(
-                    "the component is not of the world `action-module`: {err:#}"
+                // It may repeat names of any length.
+                Error::Refused(cut(
+                    format!("the component is not of the world `action-module`: {err:#}"),
+                    REFUSAL_BYTES,
                 ))
             })
     }

@@ -53,6 +53,8 @@ pub struct CompileSettings {
     pub wall_secs: u64,
     /// Compilations at one time; more of them wait. Default: 2.
     pub concurrent: usize,
+    /// Uploads that wait to be compiled; one more is refused with 429. Default: 32.
+    pub waiting: usize,
     /// Size of a component, in MiB. Default: 64.
     pub max_component_mib: u64,
     /// Size of the compiled code, in MiB. Default: 512.
@@ -86,6 +88,7 @@ impl Default for CompileSettings {
             cpu_secs: 120,
             wall_secs: 180,
             concurrent: 2,
+            waiting: 32,
             max_component_mib: 64,
             max_code_mib: 512,
         }

@@ -35,6 +35,7 @@ impl<E: Executor> Executor for Metered<E> {
         let outcome = match &answer {
             Ok(_) => "done",
             Err(TakeInError::Refused(_) | TakeInError::TooExpensive(_)) => "refused",
+            Err(TakeInError::Busy(_)) => "busy",
             Err(TakeInError::Host(_)) => "failed",
         };
         self.metrics.module_taken_in(outcome, began.elapsed());

@@ -210,6 +210,7 @@ async fn build_engine(
         settings: engine::Settings {
             public_url,
             runs_per_project: config.runtime.concurrent_runs_per_project.max(1),
+            modules: config.modules.clone(),
             ..config.engine.clone()
         },
     })

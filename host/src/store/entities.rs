@@ -100,6 +100,7 @@ mod tests {
             version: 1,
             latest_version: 1,
             digest,
+            signature: None,
             created_at: now,
             updated_at: None,
         };
@@ -112,6 +113,7 @@ mod tests {
             size_bytes: 9,
             actions: Vec::new(),
             uploaded_by: None,
+            signature: None,
             created_at: now,
         };
         let names = |keys: Vec<(&'static str, String)>| -> Vec<_> {

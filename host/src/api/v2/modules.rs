@@ -24,7 +24,9 @@ use crate::{
         routes::Routes,
     },
     auth::Caller,
-    domain::{Module, ModuleId, ModuleName, ModuleVersion, PageRequest, Scope, Timestamp},
+    domain::{
+        Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, PageRequest, Scope, Timestamp,
+    },
     engine::{ListModules, ModuleRef, NewModule},
     policy::Rule,
 };
@@ -39,6 +41,7 @@ const LISTABLE: Listable = Listable {
         "version",
         "digest",
         "scope",
+        "signature",
         "project_id",
         "is_system",
         "created_at",
@@ -138,6 +141,8 @@ pub struct ModuleView {
     /// `sha256:` and 64 hexadecimal digits of the current version.
     digest: String,
     scope: &'static str,
+    /// Who signed the current version; null when nobody did.
+    signature: Option<SignatureView>,
     /// Null for a module that the host ships.
     project_id: Option<String>,
     is_system: bool,
@@ -161,9 +166,22 @@ pub struct ModuleVersionView {
     /// The names of what it offers.
     actions: Vec<String>,
     uploaded_by: Option<String>,
+    /// Null when nobody signed it.
+    signature: Option<SignatureView>,
     #[serde(serialize_with = "time")]
     #[schemars(with = "String")]
     created_at: Option<Timestamp>,
+}
+
+/// A signature that was verified when the module was uploaded.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SignatureView {
+    /// What the operator calls the key.
+    key_name: String,
+    /// 16 hexadecimal digits, as minisign shows them.
+    key_id: String,
+    /// The comment that is signed with the component.
+    trusted_comment: String,
 }
 
 /// A page of modules.
@@ -175,6 +193,16 @@ pub struct ModulesView {
     next: Option<String>,
 }
 
+impl From<ModuleSignature> for SignatureView {
+    fn from(signature: ModuleSignature) -> Self {
+        Self {
+            key_name: signature.key_name,
+            key_id: signature.key_id,
+            trusted_comment: signature.trusted_comment,
+        }
+    }
+}
+
 impl From<Module> for ModuleView {
     fn from(module: Module) -> Self {
         Self {
@@ -184,6 +212,7 @@ impl From<Module> for ModuleView {
             digest: module.digest.to_string(),
             scope: module.scope.as_str(),
             is_system: module.is_system(),
+            signature: module.signature.map(SignatureView::from),
             project_id: module.project_id.map(|id| id.to_string()),
             created_at: Some(module.created_at),
             updated_at: module.updated_at,
@@ -204,6 +233,7 @@ impl From<ModuleVersion> for ModuleVersionView {
                 .map(|spec| spec.name.to_string())
                 .collect(),
             uploaded_by: version.uploaded_by,
+            signature: version.signature.map(SignatureView::from),
             created_at: Some(version.created_at),
         }
     }

@@ -110,6 +110,7 @@ impl Host {
             file,
             digest,
             size_bytes: bytes.len() as u64,
+            signature: None,
         }
     }
 

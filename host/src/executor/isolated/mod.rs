@@ -65,7 +65,6 @@ pub struct ProjectExecutor {
     /// Loads and keeps components; makes no run.
     local: WasmExecutor,
     shared: Arc<Shared>,
-    take_ins: Semaphore,
     queue: Arc<Queue>,
 }
 
@@ -112,7 +111,6 @@ impl ProjectExecutor {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut runtime = parts.runtime;
-        let take_ins = Semaphore::new(runtime.compile.concurrent.max(1));
         let queue = Queue::new(limits(&runtime));
         // A process has the runs of one project alone, and reserves no room for more.
         runtime.concurrent_runs = runtime
@@ -130,7 +128,6 @@ impl ProjectExecutor {
         };
         Self {
             local,
-            take_ins,
             queue,
             shared: Arc::new(Shared {
                 program: "/proc/self/exe".into(),
@@ -181,8 +178,7 @@ impl Executor for ProjectExecutor {
         digest: Digest,
         module: Option<&ModuleName>,
     ) -> Result<Vec<ActionSpec>, TakeInError> {
-        let closed = "the semaphore is never closed";
-        let _permit = self.take_ins.acquire().await.expect(closed);
+        let _turn = self.local.turn_of_upload().await?;
         process::take_in(
             &self.shared.program,
             &self.shared.setup,

@@ -92,6 +92,7 @@ pub(super) enum Report {
 pub(super) enum NotTakenIn {
     Refused(String),
     TooExpensive(String),
+    Busy(String),
     Host(String),
 }
 
@@ -138,6 +139,7 @@ impl From<TakeInError> for NotTakenIn {
         match err {
             TakeInError::Refused(text) => Self::Refused(text),
             TakeInError::TooExpensive(text) => Self::TooExpensive(text),
+            TakeInError::Busy(text) => Self::Busy(text),
             TakeInError::Host(source) => Self::Host(telemetry::Chain(&*source).to_string()),
         }
     }
@@ -148,6 +150,7 @@ impl From<NotTakenIn> for TakeInError {
         match err {
             NotTakenIn::Refused(text) => Self::Refused(text),
             NotTakenIn::TooExpensive(text) => Self::TooExpensive(text),
+            NotTakenIn::Busy(text) => Self::Busy(text),
             NotTakenIn::Host(text) => Self::Host(text.into()),
         }
     }

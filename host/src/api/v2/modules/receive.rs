@@ -7,6 +7,7 @@ use axum::{
     extract::Request,
     http::{HeaderMap, header},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
@@ -18,11 +19,17 @@ use crate::{
     engine::Upload,
 };
 
+/// Holds the component's detached signature in base64; a `.minisig` file has several lines.
+const SIGNATURE_HEADER: &str = "x-module-signature";
+/// The longest signature: its comments are short texts.
+const SIGNATURE_BYTES: usize = 4 << 10;
+
 /// A received component.
 pub(super) struct Received {
     file: PathBuf,
     digest: Digest,
     size_bytes: u64,
+    signature: Option<String>,
 }
 
 impl Received {
@@ -32,6 +39,7 @@ impl Received {
             file: self.file.clone(),
             digest: self.digest,
             size_bytes: self.size_bytes,
+            signature: self.signature.clone(),
         }
     }
 }
@@ -46,17 +54,21 @@ impl Drop for Received {
 /// Writes the body of `request` into a file of its own.
 ///
 /// # Errors
-/// 415 for another type, 413 when it is too large, 400 when it ends early, 500 when the disk fails.
+/// 415 for another type, 413 when it is too large, 400 when it ends early or its signature cannot be read, 500 when the
+/// disk fails.
 pub(super) async fn receive(app: &App, request: Request) -> Result<Received, ApiError> {
     let max_bytes = app.max_module_bytes;
-    if let Err(refusal) = check_head(request.headers(), max_bytes) {
-        return Err(refuse(app, request, refusal).await);
-    }
+    let head = check_head(request.headers(), max_bytes).and_then(|()| signature(request.headers()));
+    let signature = match head {
+        Ok(signature) => signature,
+        Err(refusal) => return Err(refuse(app, request, refusal).await),
+    };
     let mut body = request.into_body().into_data_stream();
     let mut received = Received {
         file: app.uploads.join(format!("{}.wasm", Uuid::now_v7())),
         digest: Digest::from_bytes([0; 32]),
         size_bytes: 0,
+        signature,
     };
     let mut file = tokio::fs::OpenOptions::new()
         .write(true)
@@ -126,6 +138,21 @@ fn check_head(headers: &HeaderMap, max_bytes: u64) -> Result<(), ApiError> {
         return Err(too_large(max_bytes));
     }
     Ok(())
+}
+
+/// The text of the detached signature that comes with the component.
+fn signature(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get(SIGNATURE_HEADER) else {
+        return Ok(None);
+    };
+    let text = BASE64.decode(value.as_bytes()).ok();
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    match text {
+        Some(text) if text.len() <= SIGNATURE_BYTES => Ok(Some(text)),
+        Some(_) | None => Err(ApiError::bad_request(format!(
+            "X-Module-Signature: must be the text of a .minisig file in base64, at most {SIGNATURE_BYTES} bytes."
+        ))),
+    }
 }
 
 fn too_large(max_bytes: u64) -> ApiError {
