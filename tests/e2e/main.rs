@@ -7,6 +7,7 @@
 
 mod action_executions;
 mod crash_recovery;
+mod evil_uploads;
 mod guest_limits;
 mod isolation;
 mod mistral_client;
