@@ -1,10 +1,13 @@
 //! Modules: uploads good and bad, versions, scopes.
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use e2e::client::Client;
 use e2e::cloud::Cloud;
 use e2e::guests;
 use e2e::host::{Host, Settings};
+use minisign::KeyPair;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -340,5 +343,87 @@ async fn actions_are_listed_like_mistrals() -> Result<()> {
         json!([echo])
     );
     client.get("/v2/actions/std.ecoh").await?.fault(404)?;
+    Ok(())
+}
+
+/// The headers of an upload with the signature `text`.
+fn signed(text: &str) -> Result<HeaderMap> {
+    let signature = BASE64.encode(text);
+    e2e::client::headers([
+        ("content-type", "application/wasm"),
+        ("x-module-signature", &signature),
+    ])
+}
+
+#[tokio::test]
+async fn a_project_that_requires_signatures_takes_only_what_a_trusted_key_has_signed() -> Result<()>
+{
+    let (ours, theirs) = (
+        KeyPair::generate_unencrypted_keypair()?,
+        KeyPair::generate_unencrypted_keypair()?,
+    );
+    let key = toml::Table::from_iter([
+        ("name".to_owned(), "release".into()),
+        ("key".to_owned(), ours.pk.to_base64().into()),
+    ]);
+    let host = Host::start_with(
+        Settings::new()
+            .set("modules", "trusted_keys", vec![toml::Value::Table(key)])
+            .set("modules", "require_signature", vec!["*"]),
+    )
+    .await?;
+    let client = host.client()?;
+    let before = host.module_files()?;
+    let (first, second) = (guests::faulty("first")?, guests::faulty("second")?);
+    let sign = |pair: &KeyPair, component: &[u8]| -> Result<String> {
+        let signature = minisign::sign(None, &pair.sk, component, Some("build 7"), None)?;
+        Ok(signature.into_string())
+    };
+    let path = "/v2/modules?name=faulty";
+    let push = async |headers| {
+        let component = Some(first.clone());
+        client.send(Method::POST, path, headers, component).await
+    };
+
+    let fault = client.push("faulty", first.clone()).await?.fault(422)?;
+    assert!(fault.contains("only signed modules"), "{fault}");
+    let fault = push(signed(&sign(&theirs, &first)?)?).await?.fault(422)?;
+    assert!(fault.contains("does not trust"), "{fault}");
+    let fault = push(signed(&sign(&ours, &second)?)?).await?.fault(422)?;
+    assert!(fault.contains("is wrong"), "{fault}");
+    let fault = push(signed("hello")?).await?.fault(422)?;
+    assert!(fault.contains("no minisign signature"), "{fault}");
+    let raw = e2e::client::headers([
+        ("content-type", "application/wasm"),
+        ("x-module-signature", "not base64"),
+    ])?;
+    let fault = push(raw).await?.fault(400)?;
+    assert!(fault.contains("X-Module-Signature"), "{fault}");
+    push(signed(&"x".repeat(5000))?).await?.fault(400)?;
+    is_absent(&client, "faulty").await?;
+    assert_eq!(host.module_files()?, before);
+
+    let made = push(signed(&sign(&ours, &first)?)?).await?.expect(201)?;
+    let expected = json!({"key_name": "release", "trusted_comment": "build 7",
+        "key_id": made["signature"]["key_id"]});
+    assert_eq!(made["signature"], expected);
+    let update = signed(&sign(&ours, &second)?)?;
+    client
+        .send(Method::PUT, "/v2/modules/faulty", update, Some(second))
+        .await?
+        .expect(200)?;
+    client.roll_back("faulty", 1).await?.expect(200)?;
+    assert_eq!(client.run("faulty.mode").result().await?, "first");
+    let shown = client.get("/v2/modules/faulty").await?.expect(200)?;
+    for version in shown["versions"].as_array().into_iter().flatten() {
+        assert_eq!(version["signature"], expected, "{shown}");
+    }
+    let listed = client.get("/v2/modules?fields=name,signature").await?;
+    let listed = listed.expect(200)?;
+    let modules = listed["modules"].as_array().into_iter().flatten();
+    let faulty = modules
+        .into_iter()
+        .find(|module| module["name"] == "faulty");
+    assert_eq!(faulty.map(|module| &module["signature"]), Some(&expected));
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A running `zonda` of a test's own: on a free port, with its own data folder and configuration.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -162,6 +163,17 @@ impl Host {
             .filter_map(|start| std::fs::read(log_path(self.folder.path(), start)).ok())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .collect()
+    }
+
+    /// The files of modules and of uploads under way.
+    pub fn module_files(&self) -> Result<BTreeSet<PathBuf>> {
+        let mut files = BTreeSet::new();
+        for folder in ["modules", "uploads"] {
+            for entry in std::fs::read_dir(self.folder.path().join("data").join(folder))? {
+                files.insert(entry?.path());
+            }
+        }
+        Ok(files)
     }
 
     /// The files that hold `needle`: logs, the store, everything but the configuration.

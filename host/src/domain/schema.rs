@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use self::work::{APPLICATIONS, DEPTH, STEPS, Work};
+use self::work::{APPLICATIONS, DEPTH, PATTERNS, STEPS, Work};
 use super::JsonText;
 
 mod work;
@@ -42,6 +42,9 @@ pub enum BadSchema {
     /// Something in it changes what references mean.
     #[error("it must not have `{0}` inside: a `$ref` is `#` or `#/…` of this very document")]
     Base(&'static str),
+    /// Compiling its regular expressions would take long.
+    #[error("it has more than {PATTERNS} patterns")]
+    Patterns,
     /// Compiling it would take a deep stack.
     #[error("its schemas lead into each other more than {DEPTH} deep")]
     TooDeep,
@@ -467,6 +470,11 @@ mod tests {
                 assert!(schema(&text).is_err(), "{text}");
             }
         }
+        let many: serde_json::Map<String, Value> = (0..300)
+            .map(|n| (n.to_string(), serde_json::json!({"pattern": "a"})))
+            .collect();
+        let many = serde_json::json!({"properties": many}).to_string();
+        assert_eq!(schema(&many).unwrap_err(), BadSchema::Patterns);
         let slow_elsewhere = schema(r#"{"pattern": "^(a+)+$"}"#).unwrap();
         let text = Value::from("a".repeat(100_000) + "b");
         assert!(slow_elsewhere.check(&text).is_err());

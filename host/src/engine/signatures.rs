@@ -264,3 +264,192 @@ impl Engine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek as _, Write as _};
+
+    use minisign::KeyPair;
+
+    use super::*;
+
+    const COMPONENT: &[u8] = b"\0asm and so on";
+
+    fn file(bytes: &[u8]) -> std::io::Result<File> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(bytes)?;
+        file.rewind()?;
+        Ok(file)
+    }
+
+    fn pair() -> KeyPair {
+        KeyPair::generate_unencrypted_keypair().unwrap()
+    }
+
+    fn sign(pair: &KeyPair, bytes: &[u8]) -> String {
+        minisign::sign(None, &pair.sk, bytes, Some("build 7"), None)
+            .unwrap()
+            .into_string()
+    }
+
+    fn trusted(name: &str, pair: &KeyPair, projects: &[&str]) -> TrustedKey {
+        TrustedKey {
+            name: name.to_owned(),
+            key: Key::try_from(pair.pk.to_base64()).unwrap(),
+            projects: projects.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn trusting(keys: Vec<TrustedKey>, required: &[&str]) -> ModuleSettings {
+        ModuleSettings {
+            system_path: None,
+            trusted_keys: keys,
+            require_signature: required.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn verify(
+        settings: &ModuleSettings,
+        project: &str,
+        signature: Option<&str>,
+        component: &[u8],
+    ) -> Result<Option<ModuleSignature>, String> {
+        settings
+            .verify(&ProjectId::new(project), signature, || file(component))
+            .map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_signature_by_a_trusted_key_is_accepted_and_tells_whose_it_is() {
+        let pair = pair();
+        let settings = trusting(vec![trusted("release", &pair, &["*"])], &["*"]);
+        // Longer than what is read at once.
+        let component = vec![7; 200_000];
+        let text = sign(&pair, &component);
+        let found = verify(&settings, "p", Some(&text), &component)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (&*found.key_name, &*found.trusted_comment),
+            ("release", "build 7")
+        );
+        let id: String = pair
+            .pk
+            .keynum()
+            .iter()
+            .rev()
+            .map(|byte| format!("{byte:02X}"))
+            .collect();
+        assert_eq!(found.key_id, id);
+        assert_eq!(found.text, text);
+    }
+
+    #[test]
+    fn a_signature_of_something_else_is_refused() {
+        let pair = pair();
+        let settings = trusting(vec![trusted("release", &pair, &["*"])], &[]);
+        let text = sign(&pair, COMPONENT);
+        for (text, component) in [
+            (text.clone(), &b"\0asm and so forth"[..]),
+            (text.clone(), b""),
+            (text.replace("build 7", "build 8"), COMPONENT),
+        ] {
+            let fault = verify(&settings, "p", Some(&text), component).unwrap_err();
+            assert!(fault.contains("is wrong"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_the_same_id_is_not_the_same_key() {
+        let (ours, theirs) = (pair(), pair());
+        let mut forged = BASE64.decode(ours.pk.to_base64()).unwrap();
+        forged[2..10].copy_from_slice(theirs.pk.keynum());
+        let key = Key::try_from(BASE64.encode(forged)).unwrap();
+        let settings = trusting(
+            vec![TrustedKey {
+                key,
+                ..trusted("release", &ours, &["*"])
+            }],
+            &[],
+        );
+        let fault = verify(&settings, "p", Some(&sign(&theirs, COMPONENT)), COMPONENT).unwrap_err();
+        assert!(fault.contains("is wrong"), "{fault}");
+    }
+
+    #[test]
+    fn a_key_that_is_not_trusted_is_named_by_its_id() {
+        let (ours, theirs) = (pair(), pair());
+        let settings = trusting(vec![trusted("release", &ours, &["q"])], &[]);
+        assert!(verify(&settings, "q", Some(&sign(&ours, COMPONENT)), COMPONENT).is_ok());
+        // An unknown key, and a known one that holds for another project.
+        for (pair, project) in [(&theirs, "q"), (&ours, "p")] {
+            let fault = verify(&settings, project, Some(&sign(pair, COMPONENT)), COMPONENT);
+            let fault = fault.unwrap_err();
+            let id: String = pair
+                .pk
+                .keynum()
+                .iter()
+                .rev()
+                .map(|byte| format!("{byte:02X}"))
+                .collect();
+            assert!(
+                fault.contains(&id) && fault.contains("does not trust"),
+                "{fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_legacy_form_and_what_is_no_signature_are_refused() {
+        let pair = pair();
+        let settings = trusting(vec![trusted("release", &pair, &["*"])], &[]);
+        let text = sign(&pair, COMPONENT);
+        let line = text.lines().nth(1).unwrap();
+        let mut bytes = BASE64.decode(line).unwrap();
+        bytes[1] = b'd';
+        let legacy = text.replace(line, &BASE64.encode(&bytes));
+        let fault = verify(&settings, "p", Some(&legacy), COMPONENT).unwrap_err();
+        assert!(fault.contains("legacy"), "{fault}");
+        bytes[1] = b'x';
+        let unknown = text.replace(line, &BASE64.encode(&bytes));
+        for text in ["", "\n\n\n", "hello", &text[..40], &unknown] {
+            let fault = verify(&settings, "p", Some(text), COMPONENT).unwrap_err();
+            assert!(fault.contains("no minisign signature"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_project_that_requires_a_signature_takes_nothing_without_one() {
+        let settings = trusting(Vec::new(), &["q"]);
+        assert_eq!(verify(&settings, "p", None, COMPONENT), Ok(None));
+        let fault = verify(&settings, "q", None, COMPONENT).unwrap_err();
+        assert!(
+            fault.contains("require_signature") && fault.contains("minisign -Sm"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn keys_are_checked_when_they_are_configured() {
+        for text in [
+            "",
+            "RW",
+            "hello",
+            "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7",
+        ] {
+            assert!(Key::try_from(text.to_owned()).is_err(), "{text}");
+        }
+        let pair = pair();
+        let twice = vec![trusted("a", &pair, &["*"]), trusted("a", &pair, &["p"])];
+        assert!(trusting(twice, &[]).fault().is_some());
+        assert!(
+            trusting(vec![trusted(" ", &pair, &["*"])], &[])
+                .fault()
+                .is_some()
+        );
+        assert_eq!(
+            trusting(vec![trusted("a", &pair, &["*"])], &[]).fault(),
+            None
+        );
+    }
+}

@@ -168,3 +168,135 @@ impl Hasher for Sha256Hasher {
         self.0.update(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+    use cap_std::{ambient_authority, fs::Dir};
+
+    use super::*;
+    use crate::runtime::{Settings, engine};
+
+    /// A folder with the compiled code of one component, and what loads it.
+    struct Kept {
+        folder: tempfile::TempDir,
+        artefacts: Artefacts,
+        engine: Engine,
+        digest: Digest,
+    }
+
+    impl Kept {
+        fn new() -> Self {
+            let settings = Settings {
+                concurrent_runs: 1,
+                ..Settings::default()
+            };
+            let engine = engine::serving(&settings).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let artefacts = artefacts(&folder, [7; 32], &engine);
+            let digest = Digest::of(b"component");
+            let compiler = engine::compiling(settings.stack_bytes()).unwrap();
+            let component = b"\0asm\x0d\0\x01\0";
+            let code = compiler.precompile_component(component).unwrap();
+            artefacts.keep(digest, &Fresh(code)).unwrap();
+            Self {
+                folder,
+                artefacts,
+                engine,
+                digest,
+            }
+        }
+
+        fn file(&self, digest: Digest) -> PathBuf {
+            self.folder.path().join(self.artefacts.name(digest))
+        }
+
+        fn loads(&self, digest: Digest) -> bool {
+            matches!(self.artefacts.load(&self.engine, digest), Ok(Some(_)))
+        }
+    }
+
+    fn artefacts(folder: &tempfile::TempDir, key: [u8; 32], engine: &Engine) -> Artefacts {
+        let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        Artefacts::new(Blobs::open(dir).unwrap(), ArtefactKey::new(key), engine)
+    }
+
+    #[test]
+    fn compiled_code_is_loaded_whole_and_unchanged_or_not_at_all() {
+        let kept = Kept::new();
+        assert!(kept.loads(kept.digest));
+        let file = kept.file(kept.digest);
+        let good = fs::read(&file).unwrap();
+        for at in [0, MAC_BYTES - 1, MAC_BYTES, good.len() / 2, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(&file, bad).unwrap();
+            assert!(!kept.loads(kept.digest), "byte {at} is flipped");
+        }
+        for length in [0, MAC_BYTES - 1, MAC_BYTES, good.len() - 1] {
+            fs::write(&file, &good[..length]).unwrap();
+            assert!(!kept.loads(kept.digest), "cut to {length} bytes");
+        }
+        fs::write(&file, [&good[..], b"\0"].concat()).unwrap();
+        assert!(!kept.loads(kept.digest), "a byte longer");
+        fs::write(&file, good).unwrap();
+        assert!(kept.loads(kept.digest));
+    }
+
+    #[test]
+    fn compiled_code_of_another_component_is_not_loaded_under_this_ones_name() {
+        let kept = Kept::new();
+        let other = Digest::of(b"another component");
+        fs::copy(kept.file(kept.digest), kept.file(other)).unwrap();
+        assert!(!kept.loads(other));
+        fs::remove_file(kept.file(other)).unwrap();
+        fs::hard_link(kept.file(kept.digest), kept.file(other)).unwrap();
+        assert!(!kept.loads(other));
+    }
+
+    #[test]
+    fn compiled_code_of_another_key_or_build_is_not_loaded() {
+        let kept = Kept::new();
+        let other_key = artefacts(&kept.folder, [8; 32], &kept.engine);
+        assert!(matches!(
+            other_key.load(&kept.engine, kept.digest),
+            Ok(None)
+        ));
+        let mut other_build = artefacts(&kept.folder, [7; 32], &kept.engine);
+        other_build.build.push('x');
+        let renamed = kept.folder.path().join(other_build.name(kept.digest));
+        fs::copy(kept.file(kept.digest), renamed).unwrap();
+        assert!(matches!(
+            other_build.load(&kept.engine, kept.digest),
+            Ok(None)
+        ));
+    }
+
+    #[test]
+    fn a_link_out_of_the_folder_is_not_followed() {
+        let kept = Kept::new();
+        let outside = tempfile::tempdir().unwrap();
+        let moved = outside.path().join("code");
+        let file = kept.file(kept.digest);
+        fs::rename(&file, &moved).unwrap();
+        symlink(&moved, &file).unwrap();
+        assert!(!kept.loads(kept.digest));
+    }
+
+    #[test]
+    fn compiled_code_is_for_the_hosts_user_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let kept = Kept::new();
+        let mode = fs::metadata(kept.file(kept.digest)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_engine_that_serves_has_no_compiler() {
+        let kept = Kept::new();
+        let component = b"\0asm\x0d\0\x01\0";
+        assert!(kept.engine.precompile_component(component).is_err());
+        assert!(Component::new(&kept.engine, component).is_err());
+    }
+}

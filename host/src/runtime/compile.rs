@@ -254,3 +254,49 @@ fn compile_stdin() -> Result<(), ChildError> {
     io::stdout().lock().write_all(&code)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::poll;
+    use std::pin::pin;
+
+    use super::*;
+
+    fn compiler(concurrent: usize, waiting: usize) -> Compiler {
+        let limits = CompileSettings {
+            concurrent,
+            waiting,
+            ..CompileSettings::default()
+        };
+        Compiler::new(Program::own(), limits)
+    }
+
+    #[tokio::test]
+    async fn only_a_few_compile_at_one_time() {
+        let compiler = compiler(2, 5);
+        let first = compiler.turn_of_upload().await.unwrap();
+        let second = compiler.turn_of_upload().await.unwrap();
+        let mut third = pin!(compiler.turn_of_upload());
+        assert!(poll!(&mut third).is_pending());
+        drop(first);
+        assert!(poll!(&mut third).is_ready());
+        drop(second);
+    }
+
+    #[tokio::test]
+    async fn the_line_of_uploads_is_bounded_and_runs_stand_outside_of_it() {
+        let compiler = compiler(1, 1);
+        let first = compiler.turn_of_upload().await.unwrap();
+        let mut second = pin!(compiler.turn_of_upload());
+        assert!(poll!(&mut second).is_pending());
+        let Err(Error::Busy(text)) = compiler.turn_of_upload().await else {
+            panic!("a third upload waits");
+        };
+        assert!(text.contains("runtime.compile.waiting = 1"), "{text}");
+        let mut run = pin!(compiler.turn());
+        assert!(poll!(&mut run).is_pending());
+        drop(first);
+        assert!(poll!(&mut second).is_ready());
+        assert!(poll!(&mut run).is_ready(), "the line is served in order");
+    }
+}

@@ -1,6 +1,9 @@
 //! Checks what a module says about its actions before anybody else sees it.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use super::{
     bindings::exports::zonda::action::actions::ActionSpec as WitSpec, error::Error, log::cut,
@@ -19,7 +22,10 @@ const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "COPY", "*",
 ];
 
-/// The actions that a module described, or what is wrong with the first bad one.
+/// What checking everything that a module says may take; each schema by itself is bounded, too.
+const CHECKING: Duration = Duration::from_secs(10);
+
+/// The actions that a module described, or what is wrong with the first bad one. Takes its time.
 pub(super) fn check(
     described: Vec<WitSpec>,
     module: Option<&ModuleName>,
@@ -34,7 +40,14 @@ pub(super) fn check(
     }
     let mut names = HashSet::new();
     let mut specs = Vec::with_capacity(described.len());
+    let began = Instant::now();
     for spec in described {
+        if began.elapsed() > CHECKING {
+            return Err(Error::refused(format!(
+                "checking the schemas of the module's actions takes longer than {} s",
+                CHECKING.as_secs()
+            )));
+        }
         let shown = cut(spec.name.clone(), 255);
         let spec = check_spec(spec, module).map_err(|fault| {
             Error::Refused(format!("action `{}`: {fault}", shown.escape_debug()))
@@ -239,6 +252,44 @@ mod tests {
         assert!(refusal(vec![spec("demo.a"), spec("demo.a")]).contains("`demo.a` twice"));
         assert!(refusal(vec![spec("other.a")]).contains("`demo.`"));
         assert!(refusal(vec![spec("demo")]).contains("prefix.verb"));
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_with_its_limit() {
+        let long = |change: fn(&mut WitSpec)| {
+            let mut spec = spec("demo.a");
+            change(&mut spec);
+            refusal(vec![spec])
+        };
+        let said = long(|spec| spec.description = "x".repeat(8193));
+        assert!(
+            said.contains("description is longer than 8192 bytes"),
+            "{said}"
+        );
+        let said = long(|spec| spec.input_schema = " ".repeat(131_073));
+        assert!(
+            said.contains("input schema is longer than 131072 bytes"),
+            "{said}"
+        );
+        let said = long(|spec| spec.output_schema = Some(" ".repeat(131_073)));
+        assert!(
+            said.contains("output schema is longer than 131072 bytes"),
+            "{said}"
+        );
+        let said = long(|spec| {
+            let rule = || WitRule {
+                service_type: "compute".to_owned(),
+                method: "GET".to_owned(),
+                path: "/".to_owned(),
+            };
+            spec.access = (0..513).map(|_| rule()).collect();
+        });
+        assert!(said.contains("more than 512 access rules"), "{said}");
+        let many = (0..2001).map(|n| spec(&format!("demo.n{n}"))).collect();
+        assert!(refusal(many).contains("more than 2000 actions"));
+        let name = "\u{1b}[31m".repeat(1000);
+        let said = refusal(vec![spec(&name)]);
+        assert!(said.len() < 2000 && !said.contains('\u{1b}'), "{said}");
     }
 
     #[test]

@@ -188,3 +188,184 @@ fn is_actions(name: &str) -> Result<bool, Error> {
     check_version(interface, version)?;
     Ok(interface.strip_prefix(PACKAGE) == Some("/actions"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        let bytes = wat::parse_str(text).unwrap();
+        inspect(&bytes).unwrap_err().to_string()
+    }
+
+    fn many(count: usize, item: &str) -> String {
+        item.repeat(count)
+    }
+
+    #[test]
+    fn each_cap_is_named_when_it_is_passed() {
+        let nested = |depth: usize| many(depth, "(component ") + &many(depth, ")");
+        let blocks = many(10_001, "block ") + &many(10_001, "end ");
+        let long = "n".repeat(20_000);
+        for (inner, cap) in [
+            (many(300, "(core module)"), "256 nested parts"),
+            (nested(9), "8 levels of nesting"),
+            (
+                many(20_001, "(core module) ").replace("(core module) ", "(@custom \"a\" \"\")"),
+                "1000 custom sections",
+            ),
+            (
+                format!("(@custom \"{}\" \"\")", "c".repeat(2000)),
+                "1024 bytes in the name of a custom section",
+            ),
+            (many(50_001, "(type string)"), "50000 types"),
+            (
+                many(50_001, "(alias export 0 \"a\" (func))"),
+                "50000 instances, aliases",
+            ),
+            (
+                format!("(core module {})", many(50_001, "(type (func))")),
+                "50000 types",
+            ),
+            (
+                format!(
+                    "(core module {})",
+                    many(200_001, "(import \"\" \"\" (func))")
+                ),
+                "200000 imports and exports",
+            ),
+            (
+                format!("(core module (import \"{long}\" \"\" (func)))"),
+                "16384 bytes in the name",
+            ),
+            (
+                format!("(core module (func (export \"{long}\")))"),
+                "16384 bytes in the name",
+            ),
+            (
+                format!("(core module {})", many(200_001, "(func)")),
+                "200000 functions",
+            ),
+            (
+                format!("(core module (func (local {})))", many(10_001, "i32 ")),
+                "10000 locals",
+            ),
+            (
+                format!("(core module (func {blocks}))"),
+                "10000 levels of blocks",
+            ),
+            (
+                format!(
+                    "(core module (func i32.const 0 br_table {}))",
+                    many(50_002, "0 ")
+                ),
+                "50000 targets",
+            ),
+            (
+                format!(
+                    "(core module (func {}))",
+                    many(1 << 20, "i32.const 1 drop ")
+                ),
+                "2097152 bytes in one function",
+            ),
+            (
+                format!("(core module {})", many(65, "(memory 0)")),
+                "64 memories",
+            ),
+            (
+                format!("(core module {})", many(33, "(memory 512)")),
+                "1024 MiB in its initial memories",
+            ),
+            (
+                format!("(core module {})", many(257, "(table 0 funcref)")),
+                "256 tables",
+            ),
+            (
+                format!("(core module {})", many(11, "(table 100000 funcref)")),
+                "1000000 elements in its initial tables",
+            ),
+            (
+                format!(
+                    "(core module {})",
+                    many(100_001, "(global i32 i32.const 0)")
+                ),
+                "100000 globals",
+            ),
+            (
+                format!("(core module {})", many(20_001, "(elem func)")),
+                "20000 element segments",
+            ),
+            (
+                format!("(core module (func) (elem func {}))", many(2_000_001, "0 ")),
+                "2000000 elements in its element segments",
+            ),
+            (
+                format!("(core module {})", many(50_001, "(data)")),
+                "50000 data segments",
+            ),
+            (
+                many(20_001, "(core module) (type string)")
+                    .replace("(core module) ", "(core type (func)) "),
+                "20000 sections",
+            ),
+        ] {
+            let said = refusal(&format!("(component {inner})"));
+            assert!(said.contains(cap), "{cap}: {said}");
+        }
+    }
+
+    #[test]
+    fn locals_of_all_functions_are_counted_together() {
+        // 10,000 locals are two bytes of a declaration.
+        let function = format!("(func (local {}))", many(10_000, "i32 "));
+        let said = refusal(&format!(
+            "(component (core module {}))",
+            many(501, &function)
+        ));
+        assert!(said.contains("5000000 locals in its functions"), "{said}");
+    }
+
+    #[test]
+    fn types_are_weighed_but_not_read() {
+        // A nest of types without an end, which a reader that recurses would not survive.
+        let mut types = vec![1];
+        for _ in 0..(2 << 20) {
+            types.extend([0x42, 1, 1]);
+        }
+        let mut bytes = b"\0asm\x0d\0\x01\0\x07".to_vec();
+        let mut length = types.len();
+        while length > 0x7f {
+            bytes.push((length & 0x7f) as u8 | 0x80);
+            length >>= 7;
+        }
+        bytes.push(length as u8);
+        bytes.extend(types);
+        let said = inspect(&bytes).unwrap_err().to_string();
+        assert!(said.contains("4194304 bytes of types"), "{said}");
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_in_full() {
+        let name = format!("wasi:{}/x", "n".repeat(5000));
+        let said = refusal(&format!("(component (import \"{name}\" (instance)))"));
+        assert!(
+            said.contains("imports `wasi:nnn") && said.len() < 500,
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn what_actions_do_not_get_is_refused_by_name() {
+        for (name, word) in [
+            ("wasi:http/outgoing-handler@0.2.0", "zonda:action/http"),
+            ("wasi:sockets/tcp-create-socket@0.2.0", "tcp-create-socket"),
+            ("wasi:sockets/ip-name-lookup@0.2.0", "ip-name-lookup"),
+            ("wasi:keyvalue/store@0.2.0", "keyvalue"),
+            ("zonda:action/cloud@0.2.0", "0.1.x"),
+            ("evil", "`evil`"),
+        ] {
+            let said = refusal(&format!("(component (import \"{name}\" (instance)))"));
+            assert!(said.contains(word), "{name}: {said}");
+        }
+    }
+}

@@ -64,10 +64,15 @@ impl Runtime {
                 (self.link(&component)?, Some(fresh))
             }
         };
-        let specs = describe::check(self.describe(&loaded).await?, module)?;
-        let this = Arc::clone(self);
-        let kept = spawn_blocking(move || this.keep(digest, source, fresh.as_ref())).await;
-        kept.map_err(Error::task)?.map_err(Error::blobs)?;
+        let described = self.describe(&loaded).await?;
+        let (this, module) = (Arc::clone(self), module.cloned());
+        let kept = spawn_blocking(move || {
+            let specs = describe::check(described, module.as_ref())?;
+            this.keep(digest, source, fresh.as_ref())
+                .map_err(Error::blobs)?;
+            Ok::<_, Error>(specs)
+        });
+        let specs = kept.await.map_err(Error::task)??;
         let _ = self.slot(digest).set(Arc::new(loaded));
         Ok(specs)
     }

@@ -40,6 +40,32 @@ async fn a_push_creates_a_module_and_then_a_version() {
 }
 
 #[tokio::test]
+async fn a_push_takes_the_signature_that_is_named_or_lies_beside_the_component() {
+    let server = FakeServer::start(|request: &Request| {
+        let signature = request.header("x-module-signature");
+        Answer::json(
+            201,
+            &json!({"name": "hello", "version": 1, "signature": signature}),
+        )
+    })
+    .await;
+    let folder = component();
+    let file = folder.path().join("hello.wasm").display().to_string();
+    let env = [("ZONDA_URL", server.url.as_str())];
+    let show = ["module", "push", &file, "-f", "value", "-c", "signature"];
+    let unsigned = zonda(&show, &env).await;
+    assert_ne!(unsigned.out, "b25l\n");
+    fs::write(folder.path().join("hello.wasm.minisig"), "one").unwrap();
+    assert_eq!(zonda(&show, &env).await.out, "b25l\n");
+    let other = folder.path().join("other").display().to_string();
+    fs::write(&other, "two").unwrap();
+    let named = [&show[..], &["--signature", &other]].concat();
+    assert_eq!(zonda(&named, &env).await.out, "dHdv\n");
+    let missing = [&show[..], &["--signature", "/nowhere"]].concat();
+    assert!(zonda(&missing, &env).await.notes.contains("/nowhere"));
+}
+
+#[tokio::test]
 async fn a_push_under_a_name_of_somebody_elses_tells_the_conflict() {
     let server = FakeServer::start(|request: &Request| {
         if request.line.starts_with("POST") {

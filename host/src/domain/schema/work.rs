@@ -12,13 +12,16 @@ use super::BadSchema;
 /// How often schemas may be applied to one value, all references followed, so that a small schema cannot cost much.
 pub(super) const APPLICATIONS: usize = 10_000;
 /// The same for all parts of a document together, which bounds what finding out costs.
-const ALL_APPLICATIONS: usize = 1_000_000;
+const ALL_APPLICATIONS: usize = 200_000;
 /// How deep schemas may lead into each other without a step into the value.
 const IN_PLACE_DEPTH: usize = 100;
 /// How deep schemas may lead into each other at all: compiling one and checking a value recurse.
 pub(super) const DEPTH: usize = 256;
 /// Schemas that may be applied in all while one value is checked.
-pub(super) const STEPS: usize = 2_000_000;
+pub(super) const STEPS: usize = 1_000_000;
+
+/// Regular expressions in one schema; each may take a while to compile.
+pub(super) const PATTERNS: usize = 256;
 
 /// What would let a reference lead elsewhere than a JSON Pointer from the document's root says.
 const BASES: [&str; 7] = [
@@ -43,6 +46,9 @@ pub(super) enum Work {
 /// Surveys the schema `root`.
 pub(super) fn survey(root: &Value) -> Result<Work, BadSchema> {
     check_references(root, root, true)?;
+    if patterns(root) > PATTERNS {
+        return Err(BadSchema::Patterns);
+    }
     let mut left = ALL_APPLICATIONS;
     check_in_place(root, root, &mut left)?;
     let mut survey = Survey {
@@ -125,34 +131,35 @@ fn apply(root: &Value, schema: &Value, left: &mut usize, depth: usize) -> Result
     let Value::Object(members) = schema else {
         return Ok(());
     };
-    in_place(root, members).try_for_each(|schema| apply(root, schema, left, depth + 1))
+    in_place(root, members, |schema| apply(root, schema, left, depth + 1))
 }
 
-/// The schemas that one applies to the value that it is itself applied to.
-fn in_place<'a>(
+/// Visits the schemas that one applies to the value that it is itself applied to.
+fn in_place<'a, E>(
     root: &'a Value,
     members: &'a Map<String, Value>,
-) -> impl Iterator<Item = &'a Value> {
-    let referred = members.get("$ref").and_then(Value::as_str);
-    let lists = ["allOf", "anyOf", "oneOf"].map(|keyword| elements(members.get(keyword)));
-    let single = ["not", "if", "then", "else"].map(|keyword| members.get(keyword));
-    // What is unevaluated shows when all of these were evaluated once more.
+    mut visit: impl FnMut(&'a Value) -> Result<(), E>,
+) -> Result<(), E> {
     let is_repeated =
         members.contains_key("unevaluatedProperties") || members.contains_key("unevaluatedItems");
-    let once = referred
-        .and_then(|target| pointed(root, target))
-        .into_iter()
-        .chain(lists.into_iter().flatten())
-        .chain(single.into_iter().flatten())
-        .chain(values(members.get("dependentSchemas")))
-        .chain(values(members.get("dependencies")));
-    let once: Vec<&Value> = once.collect();
-    let again = if is_repeated {
-        once.clone()
-    } else {
-        Vec::new()
-    };
-    once.into_iter().chain(again)
+    // What is unevaluated shows when all the others were evaluated once more.
+    for _ in 0..=usize::from(is_repeated) {
+        for (keyword, part) in members {
+            match keyword.as_str() {
+                "$ref" => {
+                    let target = part.as_str().and_then(|target| pointed(root, target));
+                    target.map_or(Ok(()), &mut visit)?;
+                }
+                "allOf" | "anyOf" | "oneOf" => elements(Some(part)).try_for_each(&mut visit)?,
+                "not" | "if" | "then" | "else" => visit(part)?,
+                "dependentSchemas" | "dependencies" => {
+                    values(Some(part)).try_for_each(&mut visit)?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The schemas that one applies to members and items of the value.
@@ -186,6 +193,19 @@ fn values(keyword: Option<&Value>) -> impl Iterator<Item = &Value> {
 
 fn elements(keyword: Option<&Value>) -> impl Iterator<Item = &Value> {
     keyword.and_then(Value::as_array).into_iter().flatten()
+}
+
+/// How many regular expressions a document holds.
+fn patterns(part: &Value) -> usize {
+    match part {
+        Value::Object(members) => {
+            let own = usize::from(members.get("pattern").is_some_and(Value::is_string));
+            let named = values(members.get("patternProperties")).count();
+            own + named + members.values().map(patterns).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(patterns).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 /// How deep the document itself nests.
@@ -230,12 +250,15 @@ impl<'a> Survey<'a> {
         {
             self.targets += height(target);
         }
-        let (mut work, mut deepest) = (1_usize, 0);
-        for inner in in_place(self.root, members).chain(below(members)) {
+        let (root, mut work, mut deepest) = (self.root, 1_usize, 0);
+        let mut follow = |inner| {
             let (inner_work, inner_depth) = self.visit(inner, depth + 1)?;
             work = work.saturating_add(inner_work);
             deepest = deepest.max(inner_depth);
-        }
+            Ok(())
+        };
+        in_place(root, members, &mut follow)?;
+        below(members).try_for_each(follow)?;
         let found = (work.saturating_add(choices(members)), deepest + 1);
         self.known.insert(std::ptr::from_ref(schema), Some(found));
         Ok(found)
@@ -280,9 +303,9 @@ pub(super) fn spend(
     };
     *left = left.checked_sub(choices(members)).ok_or(TooMuch)?;
     let depth = depth + 1;
-    for schema in in_place(root, members) {
-        spend(root, schema, value, left, depth)?;
-    }
+    in_place(root, members, |schema| {
+        spend(root, schema, value, left, depth)
+    })?;
     match value {
         Value::Object(of_value) => {
             for (name, value) in of_value {

@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Engine, Error, ModuleRef, NewModule, Parts, Settings, StartAction, StartedAction, UpdateAction,
-    Upload,
+    Engine, Error, ModuleRef, ModuleSettings, NewModule, Parts, Settings, StartAction,
+    StartedAction, UpdateAction, Upload,
 };
 use crate::{
     clock::ManualClock,
@@ -85,13 +85,21 @@ impl Host {
 
     /// Another engine over the same store, as after a restart or on another machine.
     async fn another_engine(&self) -> Arc<Engine> {
+        self.another_engine_with(ModuleSettings::default()).await
+    }
+
+    /// The same, where other signatures are accepted.
+    async fn another_engine_with(&self, modules: ModuleSettings) -> Arc<Engine> {
         let parts = Parts {
             store: self.store.clone(),
             executor: self.executor.clone(),
             clouds: Clouds::for_tests(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
-            settings: settings(),
+            settings: Settings {
+                modules,
+                ..settings()
+            },
         };
         Engine::open(parts).await.unwrap()
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Order, PageRequest};
-use crate::engine::ListModules;
+use crate::engine::{Key, ListModules, TrustedKey};
 
 impl Host {
     /// The component that `name` means to a user of `project`.
@@ -318,4 +318,92 @@ async fn a_bad_system_module_does_not_keep_the_others_out() {
         .unwrap();
     assert!(host.means("q", "own.echo").is_some());
     assert_eq!(host.modules_of(None).await, ["t", "good"]);
+}
+
+fn signed_by(pair: &minisign::KeyPair, upload: Upload) -> Upload {
+    let component = std::fs::read(&upload.file).unwrap();
+    let signature = minisign::sign(None, &pair.sk, &*component, None, None).unwrap();
+    Upload {
+        signature: Some(signature.into_string()),
+        ..upload
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_on_record_and_is_asked_for_again_when_rolling_back() {
+    let host = Host::start().await;
+    let (ann, own) = (op("p"), named("own"));
+    let pair = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let trusting = ModuleSettings {
+        trusted_keys: vec![TrustedKey {
+            name: "release".to_owned(),
+            key: Key::try_from(pair.pk.to_base64()).unwrap(),
+            projects: vec!["*".to_owned()],
+        }],
+        ..ModuleSettings::default()
+    };
+    let engine = host.another_engine_with(trusting.clone()).await;
+    let new = |name: &str, upload| NewModule {
+        name: ModuleName::parse(name).unwrap(),
+        scope: Scope::Private,
+        upload,
+    };
+    let signed = || signed_by(&pair, host.upload("own.echo"));
+    let made = engine.create_module(&ann, new("own", signed())).await;
+    assert_eq!(made.unwrap().signature.unwrap().key_name, "release");
+    let (_, versions) = engine.module(&ann, &own).await.unwrap();
+    assert!(versions[0].signature.is_some());
+    assert_eq!(versions[0].uploaded_by.as_deref(), Some("ann"));
+    let unsigned = host.upload("own.other");
+    let next = engine.add_module_version(&ann, &own, unsigned);
+    assert_eq!(next.await.unwrap().signature, None);
+
+    // The key is gone.
+    let roll_back = async |engine: &Engine, version| {
+        let rolled = engine.rollback_module(&ann, &own, version);
+        rolled.await.map_err(|error| error.to_string())
+    };
+    let distrusting = host.another_engine_with(ModuleSettings::default()).await;
+    let fault = roll_back(&distrusting, 1).await.unwrap_err();
+    assert!(
+        fault.contains("Version 1") && fault.contains("does not trust"),
+        "{fault}"
+    );
+    assert!(roll_back(&distrusting, 2).await.is_ok());
+
+    // A signature is required: neither an upload nor a version from before passes without one.
+    let strict = ModuleSettings {
+        require_signature: vec!["p".to_owned()],
+        ..trusting
+    };
+    let strict = host.another_engine_with(strict).await;
+    let fault = roll_back(&strict, 2).await.unwrap_err();
+    assert!(fault.contains("only signed modules"), "{fault}");
+    let kept = host.executor.kept();
+    for upload in [
+        host.upload("own.third"),
+        signed_by(&pair, host.upload("own.fourth")),
+    ] {
+        let forged = Upload {
+            signature: upload
+                .signature
+                .map(|text| text.replace("timestamp", "timestomp")),
+            ..upload
+        };
+        let refused = strict.add_module_version(&ann, &own, forged.clone());
+        assert!(matches!(refused.await, Err(Error::Refused(_))));
+        let refused = strict.create_module(&ann, new("other", forged));
+        assert!(matches!(refused.await, Err(Error::Refused(_))));
+    }
+    assert_eq!(
+        host.executor.kept(),
+        kept,
+        "a refused upload leaves nothing"
+    );
+    assert!(
+        strict
+            .create_module(&op("q"), new("other", host.upload("x")))
+            .await
+            .is_ok()
+    );
 }
