@@ -11,6 +11,8 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod executor;
+#[cfg(test)]
+mod fuzz;
 pub mod metrics;
 pub mod openstack;
 pub mod policy;

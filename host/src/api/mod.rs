@@ -7,6 +7,8 @@ mod doc;
 mod error;
 mod extract;
 mod filter;
+#[cfg(test)]
+mod fuzz;
 mod json_text;
 mod layers;
 mod page;

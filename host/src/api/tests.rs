@@ -24,16 +24,16 @@ use crate::{
 
 const WASM: &[u8] = b"\0asm and so on";
 
-struct Host {
+pub(super) struct Host {
     service: Service,
     folder: TempDir,
 }
 
-struct Answered {
-    status: StatusCode,
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
-    text: String,
-    body: Value,
+    pub(super) text: String,
+    pub(super) body: Value,
 }
 
 fn spec(name: &str, is_asynchronous: bool) -> ActionSpec {
@@ -62,7 +62,7 @@ fn executor() -> FakeExecutor {
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let uploads = folder.path().join("uploads");
         let system = folder.path().join("actions");
@@ -114,7 +114,10 @@ impl Host {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(body.into()).unwrap();
+        self.answer(request.body(body.into()).unwrap()).await
+    }
+
+    pub(super) async fn answer(&self, request: Request<Body>) -> Answered {
         let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();

@@ -164,7 +164,10 @@ fn read(table: Table) -> Result<Config, String> {
             Some((wrong, expected)) if wrong.starts_with("invalid type: string") => {
                 format!("invalid type: string, expected {expected}")
             }
-            Some((wrong, expected)) if wrong.starts_with("invalid value: string") => {
+            Some((wrong, expected))
+                if wrong.starts_with("invalid value: string")
+                    || wrong.starts_with("unknown variant") =>
+            {
                 format!("invalid value, expected {expected}")
             }
             Some(_) | None => message.to_owned(),

@@ -4,6 +4,8 @@
 
 mod document;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod manual;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,8 @@ mod action;
 mod action_execution;
 mod custom_context;
 mod digest;
+#[cfg(test)]
+mod fuzz;
 mod id;
 mod job;
 mod journal;

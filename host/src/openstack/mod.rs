@@ -26,6 +26,8 @@ mod trace;
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use body::{BodyReader, BodyWriter};

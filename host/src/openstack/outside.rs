@@ -52,7 +52,7 @@ impl AllowList {
             .map(Self)
     }
 
-    fn allows(&self, url: &Url) -> bool {
+    pub(super) fn allows(&self, url: &Url) -> bool {
         self.0.iter().any(|allowance| allowance.allows(url))
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum BadPath {
     Slash,
     #[error("a path has no control characters")]
     Control,
+    #[error("a path's version is written plainly: `/v2`")]
+    Version,
     #[error("a path is UTF-8 with `%` and two hexadecimal digits for anything else")]
     Encoding,
 }
@@ -130,6 +132,9 @@ fn decode(raw: &str) -> Result<String, BadPath> {
     let mut reading = decoded.clone();
     loop {
         check(&reading)?;
+        if version(bare(&reading).trim()) != version(&decoded) {
+            return Err(BadPath::Version);
+        }
         let next = percent_decode_str(&reading)
             .decode_utf8_lossy()
             .into_owned();
@@ -147,12 +152,16 @@ fn check(segment: &str) -> Result<(), BadPath> {
     if segment.chars().any(char::is_control) {
         return Err(BadPath::Control);
     }
-    // Some servers cut path parameters off first: `..;x` is `..` to them.
-    let bare = segment.split(';').next().unwrap_or_default();
+    let bare = bare(segment);
     if bare == "." || bare == ".." || (bare.is_empty() && segment.starts_with(';')) {
         return Err(BadPath::Dots);
     }
     Ok(())
+}
+
+/// `segment` for servers that cut path parameters off first: `..;x` is `..` to them.
+fn bare(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or_default()
 }
 
 fn has_broken_escape(raw: &str) -> bool {

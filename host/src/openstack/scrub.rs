@@ -66,9 +66,14 @@ impl Scrubber {
         clean
     }
 
-    /// What was held back: the stream has ended, so it is no secret.
+    /// What was held back: the stream has ended, so it begins no secret. A shorter one may still stand in it.
     pub(super) fn finish(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.held)
+        let mut clean = Vec::new();
+        while !self.held.is_empty() {
+            clean.push(self.held.remove(0));
+            clean.extend(self.push(b""));
+        }
+        clean
     }
 
     /// `text` without the secrets.
@@ -124,6 +129,11 @@ mod tests {
     #[test]
     fn the_longer_of_two_secrets_wins() {
         assert_eq!(scrubber(&["ab", "abc"]).text("abcab"), "******");
+    }
+
+    #[test]
+    fn a_secret_within_the_beginning_of_another_is_masked_at_the_end_too() {
+        assert_eq!(scrubber(&["abaabab", "aab"]).text("abaab"), "ab***");
     }
 
     #[test]

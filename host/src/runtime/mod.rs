@@ -15,6 +15,8 @@ mod engine;
 mod error;
 #[doc(hidden)]
 pub mod floor;
+#[cfg(test)]
+mod fuzz;
 mod guest;
 mod http;
 mod inspect;

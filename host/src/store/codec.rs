@@ -5,6 +5,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::BoxError;
 
 const FORMAT: u8 = 1;
+/// More than any value takes: a damaged length must not ask for more memory than there is, which ends the process.
+const MOST_BYTES: usize = 1 << 30;
 
 /// The bytes that keep `value`.
 pub(super) fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
@@ -19,6 +21,7 @@ pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxErro
     let Some((&FORMAT, body)) = bytes.split_first() else {
         return Err("its format is not this build's".into());
     };
-    let (value, _) = bincode::serde::decode_from_slice(body, bincode::config::standard())?;
+    let config = bincode::config::standard().with_limit::<MOST_BYTES>();
+    let (value, _) = bincode::serde::decode_from_slice(body, config)?;
     Ok(value)
 }

@@ -8,6 +8,8 @@ mod commit;
 mod conformance;
 mod entities;
 mod entity;
+#[cfg(test)]
+mod fuzz;
 mod query;
 mod ring;
 mod seal;

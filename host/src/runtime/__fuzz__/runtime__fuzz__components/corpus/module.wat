@@ -1,0 +1,17 @@
+(component
+  (import "zonda:action/log@0.1.0" (instance $log (export "log" (func (param "level" u8)))))
+  (core module $m
+    (memory (export "memory") 1 16)
+    (table 4 funcref)
+    (global $top (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (global.set $top (i32.add (global.get $top) (local.get 3)))
+      (i32.sub (global.get $top) (local.get 3)))
+    (func (export "describe") (result i32) (i32.const 16))
+    (data (i32.const 16) "\20\00\00\00\00\00\00\00"))
+  (core instance $i (instantiate $m))
+  (type $describe (func (result (list string))))
+  (func $d (type $describe)
+    (canon lift (core func $i "describe") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+  (instance $actions (export "describe" (func $d)))
+  (export "zonda:action/actions@0.1.0" (instance $actions)))

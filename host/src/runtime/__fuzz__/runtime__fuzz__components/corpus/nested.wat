@@ -1,0 +1,1 @@
+(component (component (component (core module (func (loop (br 0)))))) (core module) (core module (memory 1)))

@@ -1,0 +1,1 @@
+(component (import "zonda:action/cloud@0.9.0" (instance)))
