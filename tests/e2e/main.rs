@@ -7,6 +7,7 @@
 
 mod action_executions;
 mod crash_recovery;
+mod evil_guests;
 mod guest_limits;
 mod isolation;
 mod mistral_client;

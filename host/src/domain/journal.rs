@@ -122,8 +122,7 @@ impl Journal {
     #[must_use]
     pub fn drops_line(&self) -> bool {
         let mut inner = self.lock();
-        let is_full =
-            inner.page.log.len() >= self.caps.lines || inner.bytes >= self.caps.bytes;
+        let is_full = inner.page.log.len() >= self.caps.lines || inner.bytes >= self.caps.bytes;
         inner.page.log_dropped += u64::from(is_full);
         is_full
     }
@@ -267,7 +266,10 @@ mod tests {
 
         let last = journal.last_page(Timestamp::from_unix_ms(7));
         assert_eq!(last.requests[0], answer);
-        assert_eq!(last.requests[1].error.as_deref(), Some(RequestTrace::GIVEN_UP));
+        assert_eq!(
+            last.requests[1].error.as_deref(),
+            Some(RequestTrace::GIVEN_UP)
+        );
         assert_eq!(last.requests[1].duration_ms, 7);
         assert_eq!(last.requests_dropped, 1);
     }

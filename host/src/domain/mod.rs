@@ -28,7 +28,9 @@ pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
 pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
 pub use job::{Job, Work};
-pub use journal::{Journal, JournalCaps, JournalPage, LogLevel, LogLine, RequestPlace, RequestTrace};
+pub use journal::{
+    Journal, JournalCaps, JournalPage, LogLevel, LogLine, RequestPlace, RequestTrace,
+};
 pub use json_text::JsonText;
 pub use module::{Module, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};

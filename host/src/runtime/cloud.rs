@@ -118,10 +118,7 @@ impl cloud::HostScopedToken for Guest {
             Ok(Ok(answers))
         });
         let answers = all.await.map_err(host_error)??;
-        answers
-            .into_iter()
-            .map(|sent| self.answer(sent))
-            .collect()
+        answers.into_iter().map(|sent| self.answer(sent)).collect()
     }
 
     async fn open(

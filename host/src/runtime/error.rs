@@ -3,7 +3,11 @@
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
-use super::{Settings, guest::Guest, limits::Exceeded};
+use super::{
+    Settings,
+    guest::{Guest, RANDOM_BYTES},
+    limits::Exceeded,
+};
 use crate::domain::Failure;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -177,7 +181,13 @@ pub(super) fn failure(err: &wasmtime::Error, guest: &Guest) -> Failure {
     } else if let Some(trap) = err.downcast_ref::<Trap>() {
         trap_text(*trap)
     } else {
-        format!("the action was ended: {}", err.root_cause())
+        let text = err.root_cause().to_string();
+        if text.starts_with("requested len") {
+            let most = RANDOM_BYTES >> 10;
+            format!("the action asked for more than {most} KiB of random bytes in one call")
+        } else {
+            format!("the action was ended: {text}")
+        }
     };
     match guest.last_words() {
         Some(words) => Failure::new(format!("{what}; its last words: {words}")),

@@ -166,10 +166,7 @@ impl Traffic {
 
     /// Takes `count` requests; none of them when not so many are left.
     pub(super) fn take_requests(&mut self, count: usize) -> Result<(), Exceeded> {
-        self.requests = self
-            .requests
-            .checked_sub(count)
-            .ok_or(Exceeded::Requests)?;
+        self.requests = self.requests.checked_sub(count).ok_or(Exceeded::Requests)?;
         Ok(())
     }
 

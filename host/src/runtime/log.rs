@@ -132,7 +132,9 @@ impl Stdio {
     }
 
     fn drops_line(&self) -> bool {
-        self.journal.as_ref().is_none_or(|journal| journal.drops_line())
+        self.journal
+            .as_ref()
+            .is_none_or(|journal| journal.drops_line())
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
