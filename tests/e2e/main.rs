@@ -7,6 +7,7 @@
 
 mod action_executions;
 mod crash_recovery;
+mod evil_guests;
 mod evil_uploads;
 mod executor_processes;
 mod fair_queue;

@@ -34,6 +34,41 @@ pub fn of_the_future() -> Result<Vec<u8>> {
     replace(guest("faulty")?, b"@0.1.0", b"@0.9.0")
 }
 
+/// A component written by hand: `tests/guests/evil/wat/NAME.wat`, in the frame that lies beside it; its action is `NAME.run`.
+pub fn wat(name: &str) -> Result<Vec<u8>> {
+    let text = wat_text(name)?;
+    if text.contains("\n(component") {
+        return Ok(wat::parse_str(text)?);
+    }
+    let frame = wat_text("frame")?;
+    let parts = frame.split("\n\n").filter(|part| !is_defined(&text, part));
+    let (main, component) = text
+        .split_once(";; in the component\n")
+        .unwrap_or((&text, ""));
+    let length = name.len() + ".run".len();
+    let component = parts
+        .collect::<Vec<_>>()
+        .join("\n\n")
+        .replace("{name}", name)
+        .replace("{length}", &format!("\\{length:02x}"))
+        .replace(";; {main}", main)
+        .replace(";; {component}", component);
+    wat::parse_str(component).with_context(|| format!("{name}.wat is no WebAssembly"))
+}
+
+fn wat_text(name: &str) -> Result<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/guests/evil/wat");
+    let path = format!("{folder}/{name}.wat");
+    std::fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))
+}
+
+/// Whether `text` defines what this part of the frame does.
+fn is_defined(text: &str, part: &str) -> bool {
+    part.split_once(";; part: ")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .is_some_and(|name| text.contains(&format!("(func {name} ")))
+}
+
 /// Replaces every occurrence of a text by one of the same length.
 fn replace(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Result<Vec<u8>> {
     ensure!(from.len() == to.len(), "the texts differ in length");

@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod cloud;
+pub mod evil;
 pub mod faults;
 pub mod guests;
 pub mod host;

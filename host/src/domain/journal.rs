@@ -1,6 +1,7 @@
 //! What a run said and asked: its log lines and its proxied requests. They belong to the caller, never to the host's logs.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -48,7 +49,7 @@ pub struct RequestTrace {
     pub region: Option<String>,
     /// The path below the service's endpoint, without query.
     pub path: String,
-    /// The answer's status; none when there was no answer.
+    /// The answer's status; none when there was no answer, or not yet.
     pub status: Option<u16>,
     /// Why there was no answer, or why the host refused.
     pub error: Option<String>,
@@ -56,6 +57,11 @@ pub struct RequestTrace {
     pub duration_ms: u64,
     /// The answering service's own request id.
     pub service_request_id: Option<String>,
+}
+
+impl RequestTrace {
+    /// What is said of a request whose run ended before it.
+    pub const GIVEN_UP: &str = "the run ended before the answer";
 }
 
 /// What a journal holds at one moment.
@@ -76,8 +82,15 @@ pub struct JournalPage {
 pub enum JournalRow {
     /// It, or the host, said something.
     Log(LogLine),
-    /// It asked something.
-    Request(RequestTrace),
+    /// It asks, or asked, something.
+    Request {
+        /// Which of its requests.
+        place: RequestPlace,
+        /// What is known of it.
+        trace: RequestTrace,
+        /// Whether it is still on its way.
+        is_open: bool,
+    },
 }
 
 /// The most that one run's journal keeps.
@@ -90,6 +103,10 @@ pub struct JournalCaps {
     /// Request traces.
     pub requests: usize,
 }
+
+/// The place of a request in its journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestPlace(usize);
 
 /// The log lines and requests of one run, shared by those who write and those who read.
 pub struct Journal {
@@ -104,6 +121,8 @@ type Forward = dyn Fn(JournalRow) + Send + Sync;
 struct Inner {
     page: JournalPage,
     bytes: usize,
+    /// Requests that are on their way, as indices.
+    open: BTreeSet<usize>,
 }
 
 impl Journal {
@@ -139,7 +158,11 @@ impl Journal {
     pub fn add(&self, row: JournalRow) {
         match row {
             JournalRow::Log(line) => self.log(line),
-            JournalRow::Request(trace) => self.request(trace),
+            JournalRow::Request {
+                place,
+                trace,
+                is_open,
+            } => self.set_request(&mut self.lock(), place, trace, is_open),
         }
     }
 
@@ -148,6 +171,17 @@ impl Journal {
         let mut inner = self.lock();
         inner.page.log_dropped += log;
         inner.page.requests_dropped += requests;
+    }
+
+    /// Whether it takes no more log lines; then the one that there would have been is counted as dropped.
+    ///
+    /// For whoever makes lines at a price: a flood should not cost more than counting it.
+    #[must_use]
+    pub fn drops_line(&self) -> bool {
+        let mut inner = self.lock();
+        let is_full = inner.page.log.len() >= self.caps.lines || inner.bytes >= self.caps.bytes;
+        inner.page.log_dropped += u64::from(is_full);
+        is_full
     }
 
     /// Keeps a log line, or counts it as dropped when a cap is reached.
@@ -168,23 +202,88 @@ impl Journal {
         inner.page.log.push(line);
     }
 
-    /// Keeps a request trace, or counts it as dropped when the cap is reached.
-    pub fn request(&self, trace: RequestTrace) {
+    /// Keeps the trace of a request that begins, or counts it as dropped when the cap is reached.
+    pub fn begin_request(&self, trace: RequestTrace) -> Option<RequestPlace> {
         let mut inner = self.lock();
-        if inner.page.requests.len() >= self.caps.requests {
+        let place = inner.page.requests.len();
+        if place >= self.caps.requests {
             inner.page.requests_dropped += 1;
-            return;
+            return None;
         }
-        if let Some(forward) = &self.forward {
-            forward(JournalRow::Request(trace.clone()));
-        }
-        inner.page.requests.push(trace);
+        let place = RequestPlace(place);
+        self.set_request(&mut inner, place, trace, true);
+        Some(place)
     }
 
-    /// What it holds at this moment.
+    /// Writes what is known of a request under way.
+    pub fn update_request(&self, place: RequestPlace, trace: RequestTrace) {
+        self.set_request(&mut self.lock(), place, trace, true);
+    }
+
+    /// Writes what has become of a request.
+    pub fn end_request(&self, place: RequestPlace, trace: RequestTrace) {
+        self.set_request(&mut self.lock(), place, trace, false);
+    }
+
+    fn set_request(
+        &self,
+        inner: &mut Inner,
+        place: RequestPlace,
+        trace: RequestTrace,
+        is_open: bool,
+    ) {
+        if let Some(forward) = &self.forward {
+            forward(JournalRow::Request {
+                place,
+                trace: trace.clone(),
+                is_open,
+            });
+        }
+        let RequestPlace(index) = place;
+        if let Some(kept) = inner.page.requests.get_mut(index) {
+            *kept = trace;
+        } else if index == inner.page.requests.len() {
+            inner.page.requests.push(trace);
+        }
+        if is_open {
+            inner.open.insert(index);
+        } else {
+            inner.open.remove(&index);
+        }
+    }
+
+    /// What it holds at this moment; a last line says how many are missing, and why.
     #[must_use]
     pub fn page(&self) -> JournalPage {
-        self.lock().page.clone()
+        let mut page = self.lock().page.clone();
+        if page.log_dropped > 0 {
+            let JournalCaps { lines, bytes, .. } = self.caps;
+            page.log.push(LogLine {
+                at: page.log.last().map_or(Timestamp::from_unix_ms(0), |line| line.at),
+                level: LogLevel::Warn,
+                message: format!(
+                    "{} more lines were dropped: of one run at most {lines} lines (engine.log_lines) and {} KiB (engine.log_kib = {1}) are kept",
+                    page.log_dropped,
+                    bytes / 1024,
+                ),
+                fields: String::new(),
+            });
+        }
+        page
+    }
+
+    /// What it holds at the end of its run, `now`: requests that are still on their way have been given up.
+    #[must_use]
+    pub fn last_page(&self, now: Timestamp) -> JournalPage {
+        let mut page = self.page();
+        for place in &self.lock().open {
+            if let Some(trace) = page.requests.get_mut(*place) {
+                trace.error = Some(RequestTrace::GIVEN_UP.to_owned());
+                let took = now.since(trace.at).as_millis();
+                trace.duration_ms = u64::try_from(took).unwrap_or(u64::MAX);
+            }
+        }
+        page
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -220,6 +319,50 @@ mod tests {
             });
         }
         let page = journal.page();
-        assert_eq!((page.log.len(), page.log_dropped), (2, 1));
+        assert_eq!((page.log.len(), page.log_dropped), (3, 1));
+        let last = &page.log[2].message;
+        assert!(last.starts_with("1 more lines were dropped"), "{last}");
+        assert!(last.contains("2 lines (engine.log_lines)"), "{last}");
+        assert!(journal.drops_line());
+        assert_eq!(journal.page().log_dropped, 2);
+    }
+
+    #[test]
+    fn a_request_under_way_at_the_end_was_given_up() {
+        let journal = Journal::new(JournalCaps {
+            lines: 1,
+            bytes: 1,
+            requests: 2,
+        });
+        let trace = |path: &str| RequestTrace {
+            at: Timestamp::from_unix_ms(0),
+            method: "GET".into(),
+            service_type: "compute".into(),
+            region: None,
+            path: path.into(),
+            status: None,
+            error: None,
+            duration_ms: 0,
+            service_request_id: None,
+        };
+        let answered = journal.begin_request(trace("/a")).unwrap();
+        let waiting = journal.begin_request(trace("/b")).unwrap();
+        assert_eq!(journal.begin_request(trace("/c")), None);
+        let answer = RequestTrace {
+            status: Some(200),
+            ..trace("/a")
+        };
+        journal.end_request(answered, answer.clone());
+        journal.update_request(waiting, trace("/v2/b"));
+        assert_eq!(journal.page().requests[1], trace("/v2/b"));
+
+        let last = journal.last_page(Timestamp::from_unix_ms(7));
+        assert_eq!(last.requests[0], answer);
+        assert_eq!(
+            last.requests[1].error.as_deref(),
+            Some(RequestTrace::GIVEN_UP)
+        );
+        assert_eq!(last.requests[1].duration_ms, 7);
+        assert_eq!(last.requests_dropped, 1);
     }
 }

@@ -30,7 +30,9 @@ pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
 pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
 pub use job::{Job, Work};
-pub use journal::{Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestTrace};
+pub use journal::{
+    Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
+};
 pub use json_text::JsonText;
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};

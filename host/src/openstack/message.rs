@@ -25,6 +25,15 @@ impl Body {
         }
     }
 
+    /// Its length in bytes.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {

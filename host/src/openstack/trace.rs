@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use crate::{
     clock::Clock,
-    domain::{Journal, LogLevel, LogLine, RequestTrace},
+    domain::{Journal, LogLevel, LogLine, RequestPlace, RequestTrace},
 };
 
 /// The most characters of a text that a guest chose.
 const LONGEST: usize = 1024;
 
 /// A request under way. When it is dropped before its end, the row says so.
+///
+/// The journal has the row from the beginning: a run that is ended does not wait until the task that sent its request
+/// is gone.
 pub(super) struct Trace {
     journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
+    place: Option<RequestPlace>,
     row: Option<RequestTrace>,
 }
 
@@ -37,9 +41,16 @@ impl Trace {
             service_request_id: None,
         };
         Self {
+            place: journal.begin_request(row.clone()),
             journal,
             clock,
             row: Some(row),
+        }
+    }
+
+    fn update(&self) {
+        if let (Some(place), Some(row)) = (self.place, &self.row) {
+            self.journal.update_request(place, row.clone());
         }
     }
 
@@ -49,6 +60,7 @@ impl Trace {
             row.region = region.map(cut);
             row.path = cut(path);
         }
+        self.update();
     }
 
     /// What the service answered.
@@ -57,6 +69,7 @@ impl Trace {
             row.status = Some(status);
             row.service_request_id = service_request_id.as_deref().map(cut);
         }
+        self.update();
     }
 
     /// Keeps the row; `error` is why there was no answer.
@@ -88,13 +101,15 @@ impl Trace {
             duration_ms = row.duration_ms,
             "sent a request for an action"
         );
-        self.journal.request(row);
+        if let Some(place) = self.place {
+            self.journal.end_request(place, row);
+        }
     }
 }
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        self.keep(Some("the run ended before the answer".to_owned()));
+        self.keep(Some(RequestTrace::GIVEN_UP.to_owned()));
     }
 }
 

@@ -84,7 +84,7 @@ impl Artefacts {
             warn!(module.digest = %digest, "compiled code is not this host's own; it is compiled again");
             return Ok(None);
         }
-        Ok(deserialize(engine, digest, code))
+        Ok(deserialize(engine, digest, code).ok())
     }
 
     /// Loads compiled code that the compiling child has just made, and its bytes to be kept once it is known to be good.
@@ -93,7 +93,7 @@ impl Artefacts {
         engine: &Engine,
         digest: Digest,
         mut code: File,
-    ) -> io::Result<Option<(Component, Fresh)>> {
+    ) -> io::Result<wasmtime::Result<(Component, Fresh)>> {
         let mut bytes = Vec::new();
         io::Seek::rewind(&mut code)?;
         code.read_to_end(&mut bytes)?;
@@ -137,17 +137,15 @@ pub(super) struct Fresh(Vec<u8>);
     unsafe_code,
     reason = "loading native code is unsafe unless its origin is certain; both callers make sure of it"
 )]
-fn deserialize(engine: &Engine, digest: Digest, code: &[u8]) -> Option<Component> {
+fn deserialize(engine: &Engine, digest: Digest, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes were either written by the compiling child into a file without a name that only this process
     // holds, or carry an HMAC under the host's key, checked over these very bytes. wasmtime itself checks that version,
     // features and processor fit.
-    match unsafe { Component::deserialize(engine, code) } {
-        Ok(component) => Some(component),
-        Err(err) => {
-            debug!(module.digest = %digest, error = %format_args!("{err:#}"), "compiled code does not fit");
-            None
-        }
+    let loaded = unsafe { Component::deserialize(engine, code) };
+    if let Err(err) = &loaded {
+        debug!(module.digest = %digest, error = %format_args!("{err:#}"), "compiled code does not fit");
     }
+    loaded
 }
 
 /// A hasher whose value is the same in every build and process.

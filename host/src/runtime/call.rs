@@ -13,6 +13,9 @@ use crate::domain::{ActionSpec, Failure, JsonText, Outcome};
 
 /// The longest message of a failure; the rest of it is cut off.
 const MESSAGE_BYTES: usize = 64 << 10;
+/// How deep arrays and objects of a result may nest: less than readers of JSON take, our own
+/// included, so that it can stand in other documents.
+const NESTING: usize = 100;
 
 impl Runtime {
     /// Makes one run, to its end or to one of its limits. Dropping the future ends it at once.
@@ -50,6 +53,9 @@ fn outcome_of(
         Ok(actions::Outcome::Done(text)) => match checked_json(text, settings) {
             Ok(json) => Outcome::Done(json),
             Err(BadJson::TooLong) => Outcome::Failed(error::over_limit(Exceeded::Output, settings)),
+            Err(BadJson::TooDeep) => Outcome::Failed(Failure::new(format!(
+                "the action's result is nested more than {NESTING} levels deep"
+            ))),
             Err(BadJson::NotJson(err)) => Outcome::Failed(Failure::new(format!(
                 "the action's result is not JSON: {err}"
             ))),
@@ -69,7 +75,7 @@ fn failure_of(failure: types::Failure, settings: &Settings) -> Failure {
         None => None,
         Some(Ok(json)) => Some(json),
         Some(Err(_)) => {
-            message.push_str(" (its detail was left out: it is too long or not JSON)");
+            message.push_str(" (its detail was left out: it is too long, too deep or not JSON)");
             None
         }
     };
@@ -82,6 +88,7 @@ fn failure_of(failure: types::Failure, settings: &Settings) -> Failure {
 
 enum BadJson {
     TooLong,
+    TooDeep,
     NotJson(serde_json::Error),
 }
 
@@ -89,5 +96,59 @@ fn checked_json(text: String, settings: &Settings) -> Result<JsonText, BadJson> 
     if text.len() > settings.output_bytes() {
         return Err(BadJson::TooLong);
     }
-    JsonText::parse(text).map_err(BadJson::NotJson)
+    let json = JsonText::parse(text).map_err(BadJson::NotJson)?;
+    if nesting(json.as_str()) > NESTING {
+        return Err(BadJson::TooDeep);
+    }
+    Ok(json)
+}
+
+/// How deep arrays and objects of a valid document nest.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next()
+                    && byte != b'"'
+                {
+                    if byte == b'\\' {
+                        bytes.next();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_is_counted_outside_of_strings() {
+        assert_eq!(nesting("1"), 0);
+        assert_eq!(nesting(r#"{"a": [[], {}]}"#), 3);
+        assert_eq!(nesting(r#"["[[[", "\"[[", "\\", []]"#), 2);
+    }
+
+    #[test]
+    fn a_result_is_taken_up_to_the_depth_that_readers_take() {
+        let settings = Settings::default();
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let json = checked_json(nested(NESTING), &settings).ok().unwrap();
+        assert!(json.as_result().to::<serde_json::Value>().is_ok());
+        assert!(matches!(
+            checked_json(nested(NESTING + 1), &settings),
+            Err(BadJson::TooDeep)
+        ));
+    }
 }

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 use wasmtime::component::Resource;
 
-use super::{bindings::zonda::action::cloud, guest::Guest};
+use super::{bindings::zonda::action::cloud, guest::Guest, limits::Exceeded};
 use crate::openstack::{
     Body, BodyReader, BodyWriter, CloudRequest, CloudResponse, Error, Head, Session, TokenFacts,
 };
 
-/// Requests of one `send-all` that are on their way at one time.
-const CONCURRENT_REQUESTS: usize = 16;
 /// The largest chunk that a body is read in.
 const CHUNK_BYTES: u32 = 1 << 20;
+/// The largest part of an upload that waits in the host for a slow service.
+const PART_BYTES: usize = 256 << 10;
 
 /// What a guest holds for its token: nothing. The session with the secret stays with the store.
 #[expect(unreachable_pub, reason = "the bindings re-export it")]
@@ -31,22 +32,15 @@ impl Guest {
         session.cloned().ok_or(Error::NoTarget)
     }
 
-    /// Counts a request against the run's limit.
-    pub(super) fn charge_request(&mut self) -> Result<(), Error> {
-        let limit = self.settings().requests;
-        if self.requests >= limit {
-            return Err(Error::Denied(format!(
-                "this run has made {limit} requests, which is all that it may (runtime.requests = {limit})"
-            )));
+    /// What the guest gets for a request, charged to its run.
+    pub(super) fn answer(
+        &mut self,
+        response: Result<CloudResponse, Error>,
+    ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
+        if let Ok(response) = &response {
+            self.traffic.take_answer(response.body.length())?;
         }
-        self.requests += 1;
-        Ok(())
-    }
-
-    fn charged_session(&mut self) -> Result<Arc<Session>, Error> {
-        let session = self.session()?;
-        self.charge_request()?;
-        Ok(session)
+        Ok(answer(response))
     }
 }
 
@@ -81,12 +75,14 @@ impl cloud::HostScopedToken for Guest {
         _: Resource<ScopedToken>,
         request: cloud::Request,
     ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
-        Ok(match self.charged_session() {
+        self.traffic.take_requests(1)?;
+        let sent = match self.session() {
             Ok(session) => {
-                answer(off_fiber(move || async move { session.send(request.into()).await }).await)
+                off_fiber(move || async move { session.send(request.into()).await }).await
             }
-            Err(err) => Err(err.into()),
-        })
+            Err(err) => Err(err),
+        };
+        self.answer(sent)
     }
 
     async fn send_all(
@@ -94,18 +90,35 @@ impl cloud::HostScopedToken for Guest {
         _: Resource<ScopedToken>,
         requests: Vec<cloud::Request>,
     ) -> wasmtime::Result<Vec<Result<cloud::Response, cloud::Error>>> {
-        let sends: Vec<_> = requests
-            .into_iter()
-            .map(|request| (self.charged_session(), request))
-            .map(async |(session, request)| session?.send(request.into()).await)
-            .collect();
-        let all = stream::iter(sends).buffered(CONCURRENT_REQUESTS);
-        let answers = off_fiber(move || async move { Ok(all.collect::<Vec<_>>().await) }).await;
-        Ok(answers
-            .map_err(host_error)?
-            .into_iter()
-            .map(answer)
-            .collect())
+        self.traffic.take_requests(requests.len())?;
+        let session = match self.session() {
+            Ok(session) => session,
+            Err(err) => {
+                return Ok(requests.iter().map(|_| Err(err.clone().into())).collect());
+            }
+        };
+        let at_once = self.traffic.at_once();
+        let mut room = Room {
+            in_memory: self.settings().memory_bytes() as u64,
+            of_answers: self.traffic.answer_bytes(),
+        };
+        let all = off_fiber(move || async move {
+            let mut answers = Vec::with_capacity(requests.len());
+            let mut sends = stream::iter(requests)
+                .map(|request| session.send(request.into()))
+                .buffered(at_once);
+            while let Some(sent) = sends.next().await {
+                if let Ok(response) = &sent
+                    && let Err(exceeded) = room.take(response.body.length())
+                {
+                    return Ok(Err(exceeded));
+                }
+                answers.push(sent);
+            }
+            Ok(Ok(answers))
+        });
+        let answers = all.await.map_err(host_error)??;
+        answers.into_iter().map(|sent| self.answer(sent)).collect()
     }
 
     async fn open(
@@ -113,7 +126,9 @@ impl cloud::HostScopedToken for Guest {
         _: Resource<ScopedToken>,
         request: cloud::Request,
     ) -> wasmtime::Result<Result<(cloud::Head, Resource<BodyReader>), cloud::Error>> {
-        let opened = match self.charged_session() {
+        self.traffic.take_requests(1)?;
+        self.traffic.open_stream()?;
+        let opened = match self.session() {
             Ok(session) => {
                 off_fiber(move || async move { session.open(request.into()).await }).await
             }
@@ -121,7 +136,10 @@ impl cloud::HostScopedToken for Guest {
         };
         match opened {
             Ok((head, reader)) => Ok(Ok((head.into(), self.table.push(reader)?))),
-            Err(err) => Ok(Err(err.into())),
+            Err(err) => {
+                self.traffic.close_stream();
+                Ok(Err(err.into()))
+            }
         }
     }
 
@@ -131,7 +149,9 @@ impl cloud::HostScopedToken for Guest {
         request: cloud::Request,
         length: Option<u64>,
     ) -> wasmtime::Result<Result<Resource<Upload>, cloud::Error>> {
-        let begun = match self.charged_session() {
+        self.traffic.take_requests(1)?;
+        self.traffic.open_stream()?;
+        let begun = match self.session() {
             Ok(session) => {
                 off_fiber(move || async move { session.upload(request.into(), length).await }).await
             }
@@ -139,7 +159,10 @@ impl cloud::HostScopedToken for Guest {
         };
         match begun {
             Ok(writer) => Ok(Ok(self.table.push(Upload(Some(writer)))?)),
-            Err(err) => Ok(Err(err.into())),
+            Err(err) => {
+                self.traffic.close_stream();
+                Ok(Err(err.into()))
+            }
         }
     }
 
@@ -162,6 +185,7 @@ impl cloud::HostBodyReader for Guest {
 
     async fn drop(&mut self, reader: Resource<BodyReader>) -> wasmtime::Result<()> {
         self.table.delete(reader)?;
+        self.traffic.close_stream();
         Ok(())
     }
 }
@@ -172,24 +196,54 @@ impl cloud::HostBodyWriter for Guest {
         upload: Resource<Upload>,
         chunk: Vec<u8>,
     ) -> wasmtime::Result<Result<(), cloud::Error>> {
-        Ok(match &mut self.table.get_mut(&upload)?.0 {
-            Some(writer) => writer.write(chunk.into()).await.map_err(Into::into),
-            None => Err(finished()),
-        })
+        let Some(writer) = &mut self.table.get_mut(&upload)?.0 else {
+            return Ok(Err(finished()));
+        };
+        if chunk.len() <= PART_BYTES {
+            return Ok(writer.write(chunk.into()).await.map_err(Into::into));
+        }
+        for part in chunk.chunks(PART_BYTES) {
+            // A copy: a slice of the chunk would keep all of it for as long as the part waits.
+            if let Err(err) = writer.write(Bytes::copy_from_slice(part)).await {
+                return Ok(Err(err.into()));
+            }
+        }
+        Ok(Ok(()))
     }
 
     async fn finish(
         &mut self,
         upload: Resource<Upload>,
     ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
-        Ok(match self.table.get_mut(&upload)?.0.take() {
-            Some(writer) => answer(writer.finish().await),
-            None => Err(finished()),
-        })
+        let Some(writer) = self.table.get_mut(&upload)?.0.take() else {
+            return Ok(Err(finished()));
+        };
+        let finished = writer.finish().await;
+        self.traffic.close_stream();
+        self.answer(finished)
     }
 
     async fn drop(&mut self, upload: Resource<Upload>) -> wasmtime::Result<()> {
-        self.table.delete(upload)?;
+        if self.table.delete(upload)?.0.is_some() {
+            self.traffic.close_stream();
+        }
+        Ok(())
+    }
+}
+
+/// What the answers of one `send-all` may take: all of them go into the guest's memory at one time.
+struct Room {
+    in_memory: u64,
+    of_answers: u64,
+}
+
+impl Room {
+    fn take(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        self.of_answers = self
+            .of_answers
+            .checked_sub(bytes)
+            .ok_or(Exceeded::Answers)?;
+        self.in_memory = self.in_memory.checked_sub(bytes).ok_or(Exceeded::Memory)?;
         Ok(())
     }
 }
@@ -219,10 +273,7 @@ fn host_error(err: Error) -> wasmtime::Error {
     wasmtime::format_err!("{err}")
 }
 
-/// What a guest gets for a request.
-pub(super) fn answer(
-    response: Result<CloudResponse, Error>,
-) -> Result<cloud::Response, cloud::Error> {
+fn answer(response: Result<CloudResponse, Error>) -> Result<cloud::Response, cloud::Error> {
     let response = response?;
     Ok(cloud::Response {
         status: response.head.status,

@@ -13,12 +13,6 @@ const TICK: Duration = Duration::from_millis(10);
 /// What host functions may use of a fiber's stack, besides the guest's own frames.
 const HOST_STACK_BYTES: usize = 512 << 10;
 
-/// Core instances, memories and tables that the pool holds for each concurrent run. A component made from one core
-/// module has three or four core instances (the module and its adapters) and one memory.
-const CORE_INSTANCES_PER_RUN: usize = 8;
-const MEMORIES_PER_RUN: usize = 2;
-const TABLES_PER_RUN: usize = 4;
-
 /// Settings that decide about generated code, and so must be the same where code is compiled and where it runs.
 #[expect(
     clippy::disallowed_methods,
@@ -84,18 +78,26 @@ fn start(settings: &Settings, with_compiler: bool) -> Result<Engine, Error> {
     Ok(engine)
 }
 
+/// A pool with room for the largest component in every concurrent run and every `describe`, so that nobody takes
+/// another's place in it.
 fn pool(settings: &Settings) -> PoolingAllocationConfig {
-    let times = |per_run: usize| {
-        u32::try_from(settings.concurrent_runs.max(1).saturating_mul(per_run)).unwrap_or(u32::MAX)
-    };
+    let stores = settings
+        .concurrent_runs
+        .max(1)
+        .saturating_add(settings.describes());
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let times = |per_run: usize| count(stores.saturating_mul(per_run));
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(times(1))
         .total_stacks(times(1))
-        .total_core_instances(times(CORE_INSTANCES_PER_RUN))
-        .total_memories(times(MEMORIES_PER_RUN))
-        .total_tables(times(TABLES_PER_RUN))
-        .max_memories_per_module(8)
-        .max_tables_per_module(8)
+        .total_core_instances(times(settings.instances))
+        .total_memories(times(settings.memories))
+        .total_tables(times(settings.tables))
+        .max_core_instances_per_component(count(settings.instances))
+        .max_memories_per_component(count(settings.memories))
+        .max_tables_per_component(count(settings.tables))
+        .max_memories_per_module(count(settings.memories))
+        .max_tables_per_module(count(settings.tables))
         .max_memory_size(settings.memory_bytes())
         .table_elements(settings.table_elements)
         // Few slots stay warm, so that a host that was busy once becomes small again.

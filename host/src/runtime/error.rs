@@ -3,7 +3,11 @@
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
-use super::{Settings, guest::Guest, limits::Exceeded};
+use super::{
+    Settings,
+    guest::{Guest, RANDOM_BYTES},
+    limits::Exceeded,
+};
 use crate::domain::Failure;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -63,35 +67,110 @@ impl Error {
     }
 }
 
-/// What the host says when it ends a run because of what it used.
+/// What the host says when it ends a run because of what it used: the limit, its value and its setting.
 pub(super) fn over_limit(exceeded: Exceeded, settings: &Settings) -> Failure {
     Failure::new(match exceeded {
         Exceeded::Memory => format!(
             "the action needed more than {0} MiB of memory (runtime.memory_mib = {0})",
             settings.memory_mib
         ),
-        Exceeded::Table => format!(
+        Exceeded::TableElements => format!(
             "the action needed more than {0} table elements (runtime.table_elements = {0})",
             settings.table_elements
+        ),
+        Exceeded::Instances => format!(
+            "the action's component has more than {0} core instances (runtime.instances = {0})",
+            settings.instances
+        ),
+        Exceeded::Memories => format!(
+            "the action's component has more than {0} memories (runtime.memories = {0})",
+            settings.memories
+        ),
+        Exceeded::Tables => format!(
+            "the action's component has more than {0} tables (runtime.tables = {0})",
+            settings.tables
         ),
         Exceeded::Cpu => format!(
             "the action used more than {0} s of CPU time (runtime.cpu_secs = {0})",
             settings.cpu_secs
         ),
+        Exceeded::Stack => format!(
+            "the action needed more than {0} KiB of stack (runtime.stack_kib = {0})",
+            settings.stack_kib
+        ),
         Exceeded::Output => format!(
             "the action's answer is longer than {0} KiB (runtime.output_kib = {0})",
             settings.output_kib
         ),
+        Exceeded::HostCall => format!(
+            "the action handed more than {0} MiB to the host in one call (runtime.hostcall_mib = {0})",
+            settings.hostcall_mib
+        ),
+        Exceeded::Handles => format!(
+            "the action held more than {0} handles (runtime.handles = {0})",
+            settings.handles
+        ),
+        Exceeded::Requests => format!(
+            "the action made more than {0} requests (runtime.requests = {0})",
+            settings.requests
+        ),
+        Exceeded::ConcurrentRequests => format!(
+            "the action held more than {0} streams and uploads open (runtime.concurrent_requests = {0})",
+            settings.concurrent_requests
+        ),
+        Exceeded::Answers => format!(
+            "the action took more than {0} MiB of answers (runtime.answers_mib = {0})",
+            settings.answers_mib
+        ),
     })
+}
+
+/// The limit that `err` stands for.
+fn limit_in(err: &wasmtime::Error) -> Option<Exceeded> {
+    if let Some(exceeded) = err.downcast_ref::<Exceeded>() {
+        return Some(*exceeded);
+    }
+    if err.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+        return Some(Exceeded::Stack);
+    }
+    // wasmtime has no types for these; tests keep watch over its words.
+    let text = err.root_cause().to_string();
+    TELLING_WORDS
+        .iter()
+        .find(|(words, _)| text.contains(words))
+        .map(|(_, exceeded)| *exceeded)
+}
+
+/// How wasmtime says that a limit was reached: as a run's own, and as the pool's when a component is loaded.
+const TELLING_WORDS: [(&str, Exceeded); 14] = [
+    ("fuel allocated for hostcalls", Exceeded::HostCall),
+    ("no free keys", Exceeded::Handles),
+    ("store handle limit exceeded", Exceeded::Handles),
+    ("instance count too high", Exceeded::Instances),
+    ("memory count too high", Exceeded::Memories),
+    ("table count too high", Exceeded::Tables),
+    ("core module instances, which", Exceeded::Instances),
+    ("VMComponentContext", Exceeded::Instances),
+    ("Wasm linear memories, which", Exceeded::Memories),
+    ("defined memories count", Exceeded::Memories),
+    ("tables, which exceeds", Exceeded::Tables),
+    ("defined tables count", Exceeded::Tables),
+    ("minimum byte size", Exceeded::Memory),
+    ("minimum element size", Exceeded::TableElements),
+];
+
+/// Why a component does not fit into what a run may have; none when it is something else that `err` tells.
+pub(super) fn too_large(err: &wasmtime::Error, settings: &Settings) -> Option<Error> {
+    limit_in(err).map(|exceeded| Error::Refused(over_limit(exceeded, settings).message))
 }
 
 /// What is said about a run that `err` ended. Names no path, address or frame of the host.
 pub(super) fn failure(err: &wasmtime::Error, guest: &Guest) -> Failure {
     let settings = guest.settings();
-    if let Some(exceeded) = guest.limiter().exceeded() {
+    if let Some(exceeded) = guest.limiter().exceeded().or_else(|| limit_in(err)) {
         return over_limit(exceeded, settings);
     }
-    if err.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+    if err.downcast_ref::<PoolConcurrencyLimitError>().is_some() || is_out_of_memory(err) {
         return Failure {
             retryable: true,
             ..Failure::new(format!(
@@ -103,19 +182,12 @@ pub(super) fn failure(err: &wasmtime::Error, guest: &Guest) -> Failure {
     let what = if let Some(exit) = err.downcast_ref::<I32Exit>() {
         format!("the action called exit({})", exit.0)
     } else if let Some(trap) = err.downcast_ref::<Trap>() {
-        trap_text(*trap, settings)
+        trap_text(*trap)
     } else {
         let text = err.root_cause().to_string();
-        if text.contains("fuel allocated for hostcalls") {
-            format!(
-                "the action handed more than {0} MiB to the host in one call (runtime.hostcall_mib = {0})",
-                settings.hostcall_mib
-            )
-        } else if text.contains("no free keys") || text.contains("store handle limit exceeded") {
-            format!(
-                "the action held more than {0} handles (runtime.handles = {0})",
-                settings.handles
-            )
+        if text.starts_with("requested len") {
+            let most = RANDOM_BYTES >> 10;
+            format!("the action asked for more than {most} KiB of random bytes in one call")
         } else {
             format!("the action was ended: {text}")
         }
@@ -126,13 +198,22 @@ pub(super) fn failure(err: &wasmtime::Error, guest: &Guest) -> Failure {
     }
 }
 
-fn trap_text(trap: Trap, settings: &Settings) -> String {
-    if trap == Trap::StackOverflow {
-        format!(
-            "the action needed more than {0} KiB of stack (runtime.stack_kib = {0})",
-            settings.stack_kib
-        )
-    } else if trap == Trap::MemoryOutOfBounds {
+/// Whether the system had no memory or address space for an instance.
+fn is_out_of_memory(err: &wasmtime::Error) -> bool {
+    err.is::<wasmtime::error::OutOfMemory>()
+        || err
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+            .any(|cause| cause.kind() == std::io::ErrorKind::OutOfMemory)
+        || err.chain().any(|cause| {
+            cause
+                .downcast_ref::<rustix::io::Errno>()
+                .is_some_and(|errno| *errno == rustix::io::Errno::NOMEM)
+        })
+}
+
+fn trap_text(trap: Trap) -> String {
+    if trap == Trap::MemoryOutOfBounds {
         // Languages that keep a stack of their own in memory run over its end.
         format!(
             "the action trapped: {trap} (its own stack may have been too small for a deep recursion)"

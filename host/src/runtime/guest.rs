@@ -16,13 +16,13 @@ use super::{
     Run, Settings,
     bindings::{ActionModule, zonda::action::execution},
     error::Error,
-    limits::Limiter,
+    limits::{Limiter, Traffic},
     log::{Output, Stdio},
 };
 use crate::{clock::Clock, domain::LogLevel, openstack::Clouds};
 
-/// Random bytes that a guest may ask for in one call.
-const RANDOM_BYTES: u64 = 64 << 10;
+/// Random bytes that a guest may ask for in one call; all of them together are bounded by its CPU time.
+pub(super) const RANDOM_BYTES: u64 = 64 << 10;
 
 /// What all stores of a host share.
 pub(super) struct Shared {
@@ -36,7 +36,7 @@ pub(super) struct Guest {
     pub(super) shared: Arc<Shared>,
     pub(super) run: Option<Run>,
     pub(super) table: ResourceTable,
-    pub(super) requests: usize,
+    pub(super) traffic: Traffic,
     wasi: WasiCtx,
     limiter: Limiter,
     stdio: Arc<Stdio>,
@@ -94,9 +94,9 @@ pub(super) fn store(
         shared: Arc::clone(shared),
         run,
         table,
-        requests: 0,
+        traffic: Traffic::new(settings),
         wasi,
-        limiter: Limiter::new(memory_bytes, settings.table_elements),
+        limiter: Limiter::new(settings, memory_bytes),
         stdio,
     };
     let mut store = Store::new(engine, guest);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     bindings::zonda::action::{cloud, http},
-    cloud::{answer, off_fiber},
+    cloud::off_fiber,
     guest::Guest,
 };
 use crate::openstack::{Error, HttpRequest};
@@ -14,9 +14,7 @@ impl http::Host for Guest {
         &mut self,
         request: http::Request,
     ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
-        if let Err(err) = self.charge_request() {
-            return Ok(Err(err.into()));
-        }
+        self.traffic.take_requests(1)?;
         let Some(run) = &self.run else {
             let why = "a module makes no requests while it describes itself".to_owned();
             return Ok(Err(Error::Denied(why).into()));
@@ -32,6 +30,7 @@ impl http::Host for Guest {
         };
         let (clouds, scope) = (Arc::clone(&self.shared.clouds), run.scope.clone());
         let sending = move || async move { clouds.send_http(&scope, request).await };
-        Ok(answer(off_fiber(sending).await))
+        let sent = off_fiber(sending).await;
+        self.answer(sent)
     }
 }

@@ -1,26 +1,35 @@
-//! What one run may use: memory and tables summed over its store, and CPU time.
+//! What one run may use: memory and tables summed over its store, requests and answers, and CPU time.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    task::Poll,
-    time::{Duration, Instant},
-};
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
+use rustix::time::{ClockId, clock_gettime};
 use wasmtime::ResourceLimiter;
 
-/// Core instances, memories and tables of one component; Python's are made of dozens.
-const INSTANCES: usize = 256;
-const MEMORIES: usize = 64;
-const TABLES: usize = 256;
+use super::Settings;
 
-/// The limit that ended a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The limit that ended a run. As an error of a host function it ends the run that called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the run went over its limit: {self:?}")]
 pub(super) enum Exceeded {
+    /// Bytes of linear memory.
     Memory,
-    Table,
+    /// Elements of tables.
+    TableElements,
+    /// Core instances.
+    Instances,
+    /// Linear memories.
+    Memories,
+    /// Tables.
+    Tables,
     Cpu,
+    Stack,
     Output,
+    HostCall,
+    Handles,
+    Requests,
+    ConcurrentRequests,
+    /// Bytes of whole answers.
+    Answers,
 }
 
 /// Adds up what all memories and tables of one store use; wasmtime's own limits count each memory alone.
@@ -28,6 +37,9 @@ pub(super) enum Exceeded {
 pub(super) struct Limiter {
     memory_bytes: Budget,
     table_elements: Budget,
+    instances: usize,
+    memories: usize,
+    tables: usize,
     exceeded: Option<Exceeded>,
 }
 
@@ -65,10 +77,14 @@ impl Budget {
 }
 
 impl Limiter {
-    pub(super) const fn new(memory_bytes: usize, table_elements: usize) -> Self {
+    /// `memory_bytes` may be less than what the settings give to a run.
+    pub(super) const fn new(settings: &Settings, memory_bytes: usize) -> Self {
         Self {
             memory_bytes: Budget::new(memory_bytes),
-            table_elements: Budget::new(table_elements),
+            table_elements: Budget::new(settings.table_elements),
+            instances: settings.instances,
+            memories: settings.memories,
+            tables: settings.tables,
             exceeded: None,
         }
     }
@@ -106,7 +122,7 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         let is_within = self.table_elements.take(current, desired);
         if !is_within {
-            self.exceeded = Some(Exceeded::Table);
+            self.exceeded = Some(Exceeded::TableElements);
         }
         Ok(is_within)
     }
@@ -117,47 +133,121 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        self.instances
     }
 
     fn memories(&self) -> usize {
-        MEMORIES
+        self.memories
     }
 
     fn tables(&self) -> usize {
-        TABLES
+        self.tables
     }
 }
 
-/// Drives `guest` until it is done or has been polled for longer than `cpu_time`; none in the second case.
+/// What a run may still ask of services.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    requests: usize,
+    answer_bytes: u64,
+    streams: usize,
+    concurrent: usize,
+}
+
+impl Traffic {
+    pub(super) const fn new(settings: &Settings) -> Self {
+        Self {
+            requests: settings.requests,
+            answer_bytes: settings.answer_bytes(),
+            streams: 0,
+            concurrent: settings.concurrent_requests,
+        }
+    }
+
+    /// Takes `count` requests; none of them when not so many are left.
+    pub(super) fn take_requests(&mut self, count: usize) -> Result<(), Exceeded> {
+        self.requests = self.requests.checked_sub(count).ok_or(Exceeded::Requests)?;
+        Ok(())
+    }
+
+    /// Takes the bytes of a whole answer.
+    pub(super) fn take_answer(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        self.answer_bytes = self
+            .answer_bytes
+            .checked_sub(bytes)
+            .ok_or(Exceeded::Answers)?;
+        Ok(())
+    }
+
+    /// Bytes of whole answers that are left.
+    pub(super) const fn answer_bytes(&self) -> u64 {
+        self.answer_bytes
+    }
+
+    /// Takes a place for a stream or an upload, which keeps a request on its way between two calls of the guest.
+    pub(super) const fn open_stream(&mut self) -> Result<(), Exceeded> {
+        if self.streams >= self.concurrent {
+            return Err(Exceeded::ConcurrentRequests);
+        }
+        self.streams += 1;
+        Ok(())
+    }
+
+    /// Gives such a place back.
+    pub(super) const fn close_stream(&mut self) {
+        self.streams = self.streams.saturating_sub(1);
+    }
+
+    /// Requests that may be on their way at one time besides the open streams; always at least one, since the guest
+    /// waits for it.
+    pub(super) fn at_once(&self) -> usize {
+        self.concurrent.saturating_sub(self.streams).max(1)
+    }
+}
+
+/// Drives `guest` until it is done, or has used more than `cpu_time` of the processor; none in the second case.
 ///
-/// A guest that computes yields at every tick of the epoch, so a poll is short and what it takes is CPU time.
-/// The future comes pinned: by value, a waiting run would hold it twice.
+/// A guest that computes yields at every tick of the epoch, so that its polls are short. What other threads do while
+/// this one is not on a processor is not charged. The future comes pinned: by value, a waiting run would hold it twice.
 pub(super) async fn metered<F: Future>(
     cpu_time: Duration,
     mut guest: Pin<&mut F>,
 ) -> Option<F::Output> {
     let mut used = Duration::ZERO;
     poll_fn(|cx| {
-        let began = Instant::now();
+        let began = thread_time();
         let polled = guest.as_mut().poll(cx);
-        used += began.elapsed();
-        match polled {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if used > cpu_time => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        used += thread_time().saturating_sub(began);
+        if used > cpu_time {
+            return Poll::Ready(None);
         }
+        polled.map(Some)
     })
     .await
+}
+
+/// The processor time that this thread has used.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let secs = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(secs, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn limiter() -> Limiter {
+        let settings = Settings {
+            table_elements: 10,
+            ..Settings::default()
+        };
+        Limiter::new(&settings, 100)
+    }
+
     #[test]
     fn memories_are_added_up() {
-        let mut limiter = Limiter::new(100, 10);
+        let mut limiter = limiter();
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(0, 60, None).unwrap());
         assert_eq!(limiter.exceeded(), Some(Exceeded::Memory));
@@ -166,7 +256,7 @@ mod tests {
 
     #[test]
     fn memory_that_was_not_got_is_not_counted() {
-        let mut limiter = Limiter::new(100, 10);
+        let mut limiter = limiter();
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         limiter
             .memory_grow_failed(wasmtime::format_err!("no room"))
@@ -176,9 +266,62 @@ mod tests {
 
     #[test]
     fn table_elements_are_added_up() {
-        let mut limiter = Limiter::new(100, 10);
+        let mut limiter = limiter();
         assert!(limiter.table_growing(0, 10, None).unwrap());
         assert!(!limiter.table_growing(0, 1, None).unwrap());
-        assert_eq!(limiter.exceeded(), Some(Exceeded::Table));
+        assert_eq!(limiter.exceeded(), Some(Exceeded::TableElements));
+    }
+
+    #[test]
+    fn requests_are_taken_all_or_none() {
+        let mut traffic = Traffic::new(&Settings {
+            requests: 3,
+            ..Settings::default()
+        });
+        assert_eq!(traffic.take_requests(2), Ok(()));
+        assert_eq!(traffic.take_requests(2), Err(Exceeded::Requests));
+        assert_eq!(traffic.take_requests(1), Ok(()));
+        assert_eq!(traffic.take_requests(1), Err(Exceeded::Requests));
+    }
+
+    #[test]
+    fn whole_answers_are_added_up() {
+        let mut traffic = Traffic::new(&Settings {
+            answers_mib: 1,
+            ..Settings::default()
+        });
+        assert_eq!(traffic.take_answer(1 << 20), Ok(()));
+        assert_eq!(traffic.take_answer(1), Err(Exceeded::Answers));
+    }
+
+    #[test]
+    fn open_streams_leave_less_for_others_and_come_back() {
+        let mut traffic = Traffic::new(&Settings {
+            concurrent_requests: 2,
+            ..Settings::default()
+        });
+        assert_eq!(traffic.at_once(), 2);
+        assert_eq!(traffic.open_stream(), Ok(()));
+        assert_eq!(traffic.open_stream(), Ok(()));
+        assert_eq!(traffic.at_once(), 1);
+        assert_eq!(traffic.open_stream(), Err(Exceeded::ConcurrentRequests));
+        traffic.close_stream();
+        assert_eq!(traffic.open_stream(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn only_time_on_the_processor_is_charged() {
+        let waiting = std::pin::pin!(async { std::thread::sleep(Duration::from_millis(200)) });
+        let limit = Duration::from_millis(100);
+        assert_eq!(metered(limit, waiting).await, Some(()));
+    }
+
+    #[tokio::test]
+    async fn one_poll_alone_can_be_too_long() {
+        let spinning = std::pin::pin!(async {
+            let began = thread_time();
+            while thread_time() - began < Duration::from_millis(20) {}
+        });
+        assert_eq!(metered(Duration::from_millis(10), spinning).await, None);
     }
 }

@@ -26,7 +26,9 @@ const LAST_WORDS_BYTES: usize = 1 << 10;
 
 impl log::Host for Guest {
     fn log(&mut self, level: log::Level, message: String, fields: String) -> wasmtime::Result<()> {
-        if let Some(run) = &self.run {
+        if let Some(run) = &self.run
+            && !run.scope.journal.drops_line()
+        {
             run.scope.journal.log(LogLine {
                 at: self.shared.clock.now(),
                 level: match level {
@@ -97,7 +99,7 @@ impl Stdio {
 
     fn write(&self, level: LogLevel, mut bytes: &[u8]) {
         let mut lines = self.lock();
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (head, rest) = bytes.split_at(end);
             let mut line = std::mem::take(lines.buffer(level));
             append(&mut line, head);
@@ -110,22 +112,29 @@ impl Stdio {
     }
 
     fn end_line(&self, lines: &mut Lines, level: LogLevel, line: &[u8]) {
-        let line = String::from_utf8_lossy(line);
-        let line = line.trim_end();
-        if line.is_empty() {
+        let line = line.trim_ascii_end();
+        // Of standard error the end is remembered also where no more lines are kept.
+        if line.is_empty() || (level == LogLevel::Info && self.drops_line()) {
             return;
         }
+        let line = String::from_utf8_lossy(line);
         if level == LogLevel::Warn {
-            lines.remember(line);
+            lines.remember(&line);
         }
         if let Some(journal) = &self.journal {
             journal.log(LogLine {
                 at: self.clock.now(),
                 level,
-                message: line.to_owned(),
+                message: line.into_owned(),
                 fields: String::new(),
             });
         }
+    }
+
+    fn drops_line(&self) -> bool {
+        self.journal
+            .as_ref()
+            .is_none_or(|journal| journal.drops_line())
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {

@@ -31,6 +31,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
+use tokio::sync::Semaphore;
 use wasmtime::{Engine, component::Linker};
 
 pub use self::{
@@ -82,6 +83,8 @@ pub struct Runtime {
     artefacts: Artefacts,
     compiler: Compiler,
     modules: RwLock<HashMap<Digest, Slot>>,
+    /// Modules that describe themselves at one time: the pool has places for so many.
+    describes: Semaphore,
 }
 
 impl Runtime {
@@ -126,6 +129,7 @@ impl Runtime {
             linker: guest::linker(&engine)?,
             artefacts: Artefacts::new(blobs.clone(), key, &engine),
             compiler: Compiler::new(program, settings.compile.clone()),
+            describes: Semaphore::new(settings.describes()),
             shared: Arc::new(Shared {
                 settings,
                 clouds,

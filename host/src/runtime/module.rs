@@ -173,9 +173,9 @@ impl Runtime {
         let this = Arc::clone(self);
         let load = spawn_blocking(move || this.artefacts.load_fresh(&this.engine, digest, code));
         let loaded = load.await.map_err(Error::task)?.map_err(Error::blobs)?;
-        loaded.ok_or_else(|| {
-            let err = io::Error::other("the compiling child's engine differs from the host's");
-            Error::host("freshly compiled code cannot be loaded", err)
+        loaded.map_err(|err| {
+            error::too_large(&err, &self.shared.settings)
+                .unwrap_or_else(|| Error::host("freshly compiled code cannot be loaded", err))
         })
     }
 
@@ -199,6 +199,7 @@ impl Runtime {
             .settings
             .memory_bytes()
             .min(DESCRIBE_MEMORY_BYTES);
+        let _place = self.describes.acquire().await;
         let mut store = guest::store(&self.engine, &self.shared, None, memory_bytes);
         let described = {
             let call = pin!(async {

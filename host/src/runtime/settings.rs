@@ -16,10 +16,22 @@ pub struct Settings {
     pub memory_mib: usize,
     /// Elements of all tables of one run together. Default: 65536.
     pub table_elements: usize,
+    /// Core instances of one component, its parts included; Python's are made of dozens. Default: 256.
+    pub instances: usize,
+    /// Memories of one component, its parts included. Each concurrent run reserves address space for so many, 4 GiB
+    /// each. Default: 4.
+    pub memories: usize,
+    /// Tables of one component, its parts included. Default: 16.
+    pub tables: usize,
     /// Length of a result, in KiB. Default: 1024.
     pub output_kib: usize,
     /// Requests that one run may make. Default: 1000.
     pub requests: usize,
+    /// Requests of one run that are on their way at one time, open streams and uploads included. Default: 16.
+    pub concurrent_requests: usize,
+    /// Answers that one run takes as a whole, all together, in MiB; streams have `openstack.stream_bytes` each.
+    /// Default: 1024.
+    pub answers_mib: u64,
     /// Runs at one time on this host; more of them wait, within their timeout. Default: 1024.
     pub concurrent_runs: usize,
     /// Runs at one time of one project; more of them wait, within their timeout. Default: 256.
@@ -66,8 +78,13 @@ impl Default for Settings {
         Self {
             memory_mib: 256,
             table_elements: 65_536,
+            instances: 256,
+            memories: 4,
+            tables: 16,
             output_kib: 1024,
             requests: 1000,
+            concurrent_requests: 16,
+            answers_mib: 1024,
             concurrent_runs: 1024,
             concurrent_runs_per_project: 256,
             waiting_runs: 4096,
@@ -100,6 +117,10 @@ impl Settings {
         self.memory_mib.saturating_mul(MIB)
     }
 
+    pub(super) const fn answer_bytes(&self) -> u64 {
+        self.answers_mib.saturating_mul(1 << 20)
+    }
+
     pub(super) const fn output_bytes(&self) -> usize {
         self.output_kib.saturating_mul(KIB)
     }
@@ -110,6 +131,11 @@ impl Settings {
 
     pub(super) const fn stack_bytes(&self) -> usize {
         self.stack_kib.saturating_mul(KIB)
+    }
+
+    /// Modules that describe their actions at one time.
+    pub(super) fn describes(&self) -> usize {
+        self.compile.concurrent.max(1)
     }
 
     pub(super) const fn cpu_time(&self) -> Duration {

@@ -1,0 +1,2 @@
+;; The start function traps.
+(func $begin unreachable)
