@@ -7,6 +7,8 @@
 
 mod action_executions;
 mod crash_recovery;
+mod evil_clouds;
+mod front_door;
 mod guest_limits;
 mod isolation;
 mod mistral_client;

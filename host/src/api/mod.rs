@@ -10,6 +10,7 @@ mod filter;
 mod json_text;
 mod layers;
 mod page;
+mod patience;
 mod root;
 mod routes;
 mod settings;
