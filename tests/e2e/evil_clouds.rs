@@ -129,6 +129,13 @@ async fn evil_cloud_that_keeps_a_run_waiting_is_given_up() -> Result<()> {
                 ],
             ),
             (
+                "a flood of interim answers",
+                "time",
+                vec![Step::Flood(
+                    b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000),
+                )],
+            ),
+            (
                 "interim answers without end",
                 "time",
                 vec![Step::Drip(b"HTTP/1.1 102 Processing\r\n\r\n".into())],
@@ -144,7 +151,11 @@ async fn evil_cloud_that_keeps_a_run_waiting_is_given_up() -> Result<()> {
 
 #[tokio::test]
 async fn evil_cloud_without_an_end_is_cut_off_and_takes_no_memory() -> Result<()> {
-    let host = Host::start_with(impatient().set("log", "level", "info")).await?;
+    // What ends these is their size, however long a busy machine takes to get there.
+    let patient = impatient()
+        .set("openstack", "request_timeout_secs", 30)
+        .set("log", "level", "info");
+    let host = Host::start_with(patient).await?;
     let client = host.client()?;
     run_against(&client, vec![Step::json("200 OK", "", "{}")])
         .await?
@@ -153,7 +164,7 @@ async fn evil_cloud_without_an_end_is_cut_off_and_takes_no_memory() -> Result<()
     let zeros = || Step::Flood(vec![b'0'; 64 << 10]);
     let chunk = || Step::Flood([b"10000\r\n".as_slice(), &[b'0'; 1 << 16], b"\r\n"].concat());
     let mut cases = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..4 {
         cases.extend([
             (
                 "an endless body",
@@ -188,18 +199,11 @@ async fn evil_cloud_without_an_end_is_cut_off_and_takes_no_memory() -> Result<()
             ),
             (
                 "an endless chunk size",
-                "broke",
+                "no proper HTTP",
                 vec![
                     Step::text(format!("{OK}transfer-encoding: chunked\r\n\r\n")),
                     zeros(),
                 ],
-            ),
-            (
-                "a flood of interim answers",
-                "",
-                vec![Step::Flood(
-                    b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000),
-                )],
             ),
         ]);
     }
@@ -219,13 +223,13 @@ async fn evil_cloud_that_lies_about_its_answer_is_not_believed() -> Result<()> {
     each_ends(
         &client,
         vec![
-            ("nothing", "broke", vec![]),
-            ("too few bytes", "broke", answer("content-length: 5", "{}")),
-            ("too few chunks", "broke", answer("transfer-encoding: chunked", "2\r\n{}\r\n")),
-            ("no chunk", "broke", answer("transfer-encoding: chunked", "zz\r\n{}\r\n0\r\n\r\n")),
-            ("two lengths", "broke", answer("content-length: 2\r\ncontent-length: 3", "{} ")),
-            ("no HTTP", "broke", vec![Step::text("SSH-2.0-OpenSSH_9.6\r\n\r\n")]),
-            ("HTTP/0.9", "broke", vec![Step::text("<html>hello</html>\r\n\r\n")]),
+            ("nothing", "cannot be reached", vec![]),
+            ("too few bytes", "cannot be reached", answer("content-length: 5", "{}")),
+            ("too few chunks", "cannot be reached", answer("transfer-encoding: chunked", "2\r\n{}\r\n")),
+            ("no chunk", "no proper HTTP", answer("transfer-encoding: chunked", "zz\r\n{}\r\n0\r\n\r\n")),
+            ("two lengths", "cannot be reached", answer("content-length: 2\r\ncontent-length: 3", "{} ")),
+            ("no HTTP", "cannot be reached", vec![Step::text("SSH-2.0-OpenSSH_9.6\r\n\r\n")]),
+            ("HTTP/0.9", "cannot be reached", vec![Step::text("<html>hello</html>\r\n\r\n")]),
             ("a gzip bomb", "coding", answer("content-encoding: gzip\r\ncontent-length: 50000", &bomb)),
             ("codings", "coding", answer("content-encoding: br, gzip, gzip\r\ncontent-length: 0", "")),
             ("a coded transfer", "coding", answer("transfer-encoding: gzip, chunked", "0\r\n\r\n")),

@@ -385,7 +385,10 @@ fn tls_config(certificate: Certificate) -> Result<(rustls::ServerConfig, String)
     let key = KeyPair::generate()?;
     let server = match certificate {
         Certificate::SelfSigned => server.self_signed(&key)?,
-        Certificate::OtherCa => server.signed_by(&key, &make_ca("Somebody else")?)?,
+        Certificate::OtherCa => {
+            let other = make_ca("Somebody else")?;
+            server.signed_by(&key, &other)?
+        }
         Certificate::Valid
         | Certificate::WrongName
         | Certificate::Expired

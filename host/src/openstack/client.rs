@@ -181,6 +181,11 @@ pub(super) fn failure(error: &reqwest::Error) -> Failure {
         let kind = error.kind();
         if kind == io::ErrorKind::ConnectionRefused {
             "it refuses connections".to_owned()
+        } else if matches!(
+            kind,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        ) {
+            "its answer is no proper HTTP".to_owned()
         } else {
             kind.to_string()
         }
