@@ -51,6 +51,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Histogram, Durations>,
     requests_in_flight: Gauge,
+    connections: Gauge,
     runs: Family<OutcomeLabels, Histogram, Durations>,
     runs_in_flight: Gauge,
     cloud_requests: Family<OutcomeLabels, Counter>,
@@ -70,6 +71,7 @@ impl Default for Metrics {
             registry: Registry::with_prefix("zonda"),
             requests: durations(),
             requests_in_flight: Gauge::default(),
+            connections: Gauge::default(),
             runs: durations(),
             runs_in_flight: Gauge::default(),
             cloud_requests: Family::default(),
@@ -112,6 +114,11 @@ impl Metrics {
             "requests_in_flight",
             "API requests under way",
             self.requests_in_flight.clone(),
+        );
+        registry.register(
+            "connections",
+            "Connections of callers that are open",
+            self.connections.clone(),
         );
         registry.register_with_unit(
             "run_duration",
@@ -157,6 +164,12 @@ impl Metrics {
     #[must_use]
     pub fn request_began(&self) -> InFlight {
         InFlight::new(&self.requests_in_flight)
+    }
+
+    /// A caller's connection is open until the answer is dropped.
+    #[must_use]
+    pub fn connection_opened(&self) -> InFlight {
+        InFlight::new(&self.connections)
     }
 
     /// An API request was answered.

@@ -7,10 +7,12 @@
 
 mod action_executions;
 mod crash_recovery;
+mod evil_clouds;
 mod evil_guests;
 mod evil_uploads;
 mod executor_processes;
 mod fair_queue;
+mod front_door;
 mod guest_limits;
 mod isolation;
 mod mistral_client;

@@ -71,6 +71,12 @@ pub enum Certificate {
     WrongName,
     /// It has run out.
     Expired,
+    /// It is of a time to come.
+    NotYetValid,
+    /// Nobody but itself vouches for it.
+    SelfSigned,
+    /// Another CA has signed it than the one that is said to have.
+    OtherCa,
 }
 
 /// The running server; it ends with this value.
@@ -354,11 +360,13 @@ fn tls_config(certificate: Certificate) -> Result<(rustls::ServerConfig, String)
         BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd,
     };
 
-    let mut ca = CertificateParams::new(Vec::<String>::new())?;
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    ca.distinguished_name
-        .push(rcgen::DnType::CommonName, "Test CA of a fault server");
-    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?;
+    let make_ca = |name: &str| -> Result<_> {
+        let mut ca = CertificateParams::new(Vec::<String>::new())?;
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.distinguished_name.push(rcgen::DnType::CommonName, name);
+        Ok(CertifiedIssuer::self_signed(ca, KeyPair::generate()?)?)
+    };
+    let ca = make_ca("Test CA of a fault server")?;
 
     let name = if certificate == Certificate::WrongName {
         "elsewhere.example"
@@ -370,8 +378,22 @@ fn tls_config(certificate: Certificate) -> Result<(rustls::ServerConfig, String)
         server.not_before = date_time_ymd(2020, 1, 1);
         server.not_after = date_time_ymd(2021, 1, 1);
     }
+    if certificate == Certificate::NotYetValid {
+        server.not_before = date_time_ymd(2100, 1, 1);
+        server.not_after = date_time_ymd(2101, 1, 1);
+    }
     let key = KeyPair::generate()?;
-    let server = server.signed_by(&key, &ca)?;
+    let server = match certificate {
+        Certificate::SelfSigned => server.self_signed(&key)?,
+        Certificate::OtherCa => {
+            let other = make_ca("Somebody else")?;
+            server.signed_by(&key, &other)?
+        }
+        Certificate::Valid
+        | Certificate::WrongName
+        | Certificate::Expired
+        | Certificate::NotYetValid => server.signed_by(&key, &ca)?,
+    };
 
     let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der())
         .map_err(anyhow::Error::msg)?;

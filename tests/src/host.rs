@@ -85,6 +85,7 @@ pub struct Host {
     process: Child,
     url: String,
     starts: u32,
+    variables: Vec<(String, String)>,
 }
 
 impl Host {
@@ -95,6 +96,11 @@ impl Host {
 
     /// Starts a host and waits until it is ready.
     pub async fn start_with(settings: Settings) -> Result<Self> {
+        Self::start_among(settings, &[]).await
+    }
+
+    /// Starts a host with more variables in its environment.
+    pub async fn start_among(settings: Settings, variables: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         let settings = settings.set("store", "path", data.to_string_lossy().as_ref());
@@ -102,12 +108,17 @@ impl Host {
             folder.path().join("zonda.toml"),
             toml::to_string(&settings.0)?,
         )?;
-        let process = spawn(folder.path(), 1)?;
+        let variables: Vec<(String, String)> = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let process = spawn(folder.path(), 1, &variables)?;
         let mut host = Self {
             folder,
             process,
             url: String::new(),
             starts: 1,
+            variables,
         };
         host.wait_until_ready().await?;
         Ok(host)
@@ -126,6 +137,17 @@ impl Host {
     /// Its process id.
     pub fn pid(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// The memory that it has in use, in bytes.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let id = self.pid().context("the host has ended already")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+            .context("the kernel does not say")?;
+        Ok(kib.parse::<u64>()? << 10)
     }
 
     /// Ends the host as a power cut would.
@@ -153,7 +175,7 @@ impl Host {
             self.kill().await?;
         }
         self.starts += 1;
-        self.process = spawn(self.folder.path(), self.starts)?;
+        self.process = spawn(self.folder.path(), self.starts, &self.variables)?;
         self.wait_until_ready().await
     }
 
@@ -236,7 +258,7 @@ fn log_path(folder: &Path, start: u32) -> PathBuf {
     folder.join(format!("log-{start}"))
 }
 
-fn spawn(folder: &Path, start: u32) -> Result<Child> {
+fn spawn(folder: &Path, start: u32, variables: &[(String, String)]) -> Result<Child> {
     let binary = std::env::var_os("ZONDA_BIN")
         .map_or_else(|| crate::target_folder().join("debug/zonda"), PathBuf::from);
     Command::new(&binary)
@@ -245,6 +267,7 @@ fn spawn(folder: &Path, start: u32) -> Result<Child> {
         .arg(folder.join("zonda.toml"))
         .current_dir(folder)
         .env("HOME", folder)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(log_path(folder, start))?)

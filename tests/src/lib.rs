@@ -16,6 +16,7 @@ pub mod host;
 pub mod load;
 pub mod mistral;
 pub mod wait;
+pub mod wire;
 
 use std::path::PathBuf;
 

@@ -64,6 +64,11 @@ impl ApiError {
         )
     }
 
+    /// 408: the request did not come in time.
+    pub(crate) fn request_timeout(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, message)
+    }
+
     /// 413: the body is longer than `max_bytes`, which the operator sets by `setting`.
     pub(crate) fn too_large(max_bytes: u64, setting: &str) -> Self {
         Self::new(

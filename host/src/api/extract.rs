@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{App, error::ApiError};
+use super::{App, error::ApiError, patience::broken_off};
 use crate::{
     auth::Caller,
     domain::{Operation, RequestContext},
@@ -42,7 +42,7 @@ fn unread(rejection: &BytesRejection, app: &App) -> ApiError {
             "[listen] max_body_bytes",
         )
     } else {
-        ApiError::bad_request("The body ended early.")
+        broken_off(rejection)
     }
 }
 

@@ -1,17 +1,20 @@
 //! What every request passes through: its ids, its span, its line in the log, its metrics.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Uri, uri::PathAndQuery},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery},
     middleware::Next,
     response::Response,
 };
 use tracing::{Instrument, field::Empty, info, info_span};
 use uuid::Uuid;
 
-use super::App;
+use super::{App, patience::patient};
 use crate::domain::RequestContext;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
@@ -28,7 +31,15 @@ pub(super) async fn request(State(app): State<App>, mut request: Request, next: 
     let header = HeaderValue::from_str(&context.request_id);
     request.extensions_mut().insert(context);
     let _in_flight = app.metrics.request_began();
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let patience = Duration::from_secs(app.settings.body_timeout_secs);
+    let request = request.map(|body| patient(body, patience));
     let mut response = next.run(request).instrument(span.clone()).await;
+    if is_chunked {
+        // A proxy that went by a Content-Length beside it took what follows for a part of this request.
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(header) = header {
         response.headers_mut().insert(REQUEST_ID, header);
     }

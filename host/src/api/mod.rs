@@ -12,6 +12,7 @@ mod fuzz;
 mod json_text;
 mod layers;
 mod page;
+mod patience;
 mod root;
 mod routes;
 mod settings;

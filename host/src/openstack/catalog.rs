@@ -5,6 +5,11 @@ use url::Url;
 
 use super::service_type;
 
+/// The most endpoints of a catalog; thirty services in forty regions have fewer.
+const MOST_ENDPOINTS: usize = 4096;
+/// The most bytes of a service type or a region, which every endpoint repeats.
+const LONGEST_NAME: usize = 255;
+
 /// One service as it stands in a catalog of v3 or v2.
 #[derive(Deserialize)]
 pub(super) struct WireService {
@@ -65,11 +70,22 @@ pub(super) struct Resolved {
 }
 
 impl Catalog {
-    pub(super) fn new(services: Vec<WireService>) -> Self {
+    /// The endpoints of `services`; none when they are more, or have longer names, than any cloud has.
+    pub(super) fn new(services: Vec<WireService>) -> Option<Self> {
         let mut endpoints = Vec::new();
         for service in services {
+            if service.service_type.len() > LONGEST_NAME {
+                return None;
+            }
             for endpoint in service.endpoints {
                 let region = endpoint.region.or(endpoint.region_id);
+                if endpoints.len() >= MOST_ENDPOINTS
+                    || region
+                        .as_ref()
+                        .is_some_and(|name| name.len() > LONGEST_NAME)
+                {
+                    return None;
+                }
                 let urls = [
                     (
                         endpoint.interface.as_deref().unwrap_or("public"),
@@ -91,7 +107,7 @@ impl Catalog {
                 }
             }
         }
-        Self { endpoints }
+        Some(Self { endpoints })
     }
 
     /// The endpoint for requests.
@@ -182,7 +198,12 @@ fn substitute(text: &str, project_id: Option<&str>) -> Option<String> {
 }
 
 fn usable(text: &str) -> Option<Url> {
-    let mut url = Url::parse(text.trim()).ok()?;
+    let text = text.trim();
+    // The parser would drop tabs and newlines and take a backslash for a slash, which is not what everybody reads.
+    if text.contains(|c: char| c.is_control() || c == '\\') {
+        return None;
+    }
+    let mut url = Url::parse(text).ok()?;
     let is_plain = matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.username().is_empty()
@@ -211,7 +232,21 @@ mod tests {
             {"type": "dns", "endpoints": [
                 {"region": "One", "interface": "public", "url": "http://user:pass@d/"}]},
         ]);
-        Catalog::new(serde_json::from_value(services).unwrap())
+        Catalog::new(serde_json::from_value(services).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_catalog_that_no_cloud_has_is_refused() {
+        let of =
+            |services: serde_json::Value| Catalog::new(serde_json::from_value(services).unwrap());
+        let endpoint = serde_json::json!({"url": "http://a/"});
+        let many = |count: usize| serde_json::json!([{"type": "compute", "endpoints": vec![endpoint.clone(); count]}]);
+        assert!(of(many(MOST_ENDPOINTS)).is_some());
+        assert!(of(many(MOST_ENDPOINTS + 1)).is_none());
+        let long = "x".repeat(LONGEST_NAME + 1);
+        assert!(of(serde_json::json!([{"type": long, "endpoints": [endpoint]}])).is_none());
+        let endpoint = serde_json::json!({"url": "http://a/", "region": long});
+        assert!(of(serde_json::json!([{"type": "compute", "endpoints": [endpoint]}])).is_none());
     }
 
     fn resolve(
@@ -274,15 +309,37 @@ mod tests {
 
     #[test]
     fn urls_that_cannot_be_used_are_not() {
-        assert!(
-            resolve("image", None, None)
-                .unwrap_err()
-                .contains("not an http")
+        for url in [
+            "file:///etc/passwd",
+            "ftp://a/",
+            "gopher://a:70/_GET",
+            "unix:///run/docker.sock",
+            "http://user:pass@a/",
+            "http://user@a/",
+            "http://a/?x=1",
+            "http://a/\r\nHost: b/",
+            "http://a\n.evil/",
+            "ht\ttp://a/",
+            "http:\\\\a\\b",
+            "http://a b/",
+            "//a/",
+            "/v2.1",
+            "http://",
+            "a",
+            "",
+        ] {
+            assert_eq!(usable(url), None, "{url:?}");
+        }
+        assert_eq!(
+            usable(" https://a:8774/v2.1#x ").unwrap().as_str(),
+            "https://a:8774/v2.1"
         );
-        assert!(
-            resolve("dns", None, None)
-                .unwrap_err()
-                .contains("not an http")
-        );
+        for service in ["image", "dns"] {
+            assert!(
+                resolve(service, None, None)
+                    .unwrap_err()
+                    .contains("not an http")
+            );
+        }
     }
 }

@@ -19,6 +19,9 @@ use super::{
 /// The user agent of every request.
 const USER_AGENT: &str = concat!("zonda/", env!("CARGO_PKG_VERSION"));
 
+/// The most bytes of an answer's head.
+const HEAD_BYTES: u32 = 64 * 1024;
+
 /// Why there was no answer. Neither addresses nor secrets are in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Failure {
@@ -110,7 +113,9 @@ impl Client {
             .clone();
         let port = request.url().port_or_known_default().unwrap_or_default();
         let sent = PORT.scope(port, async move { client.execute(request).await });
-        sent.await.map_err(|error| failure(&error))
+        let response = sent.await.map_err(|error| failure(&error))?;
+        check_head(&response)?;
+        Ok(response)
     }
 }
 
@@ -127,16 +132,36 @@ impl Inner {
             .redirect(redirect::Policy::none())
             .referer(false)
             .user_agent(USER_AGENT)
+            .http2_max_header_list_size(HEAD_BYTES)
             .connect_timeout(self.limits.connect)
             .pool_idle_timeout(self.limits.idle)
             .pool_max_idle_per_host(self.limits.idle_connections);
         if let Some(policy) = &self.policy {
-            builder = builder.dns_resolver(CheckedResolver(policy.clone()));
+            builder = builder.dns_resolver(CheckedResolver::new(policy.clone()));
         }
         builder
             .build()
             .map_err(|error| Failure::Unreachable(error.to_string()))
     }
+}
+
+/// Refuses a head that nobody asked for, or that is too long.
+fn check_head(response: &Response) -> Result<(), Failure> {
+    let refuse = |why: String| Err(Failure::Unreachable(why));
+    if response.status().is_informational() {
+        return refuse("it wants to speak another protocol".to_owned());
+    }
+    let bytes: usize = response
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes > HEAD_BYTES as usize {
+        return refuse(format!(
+            "its answer has headers of more than {HEAD_BYTES} bytes"
+        ));
+    }
+    Ok(())
 }
 
 /// What a transport error means, without the addresses in its text.
@@ -156,6 +181,11 @@ pub(super) fn failure(error: &reqwest::Error) -> Failure {
         let kind = error.kind();
         if kind == io::ErrorKind::ConnectionRefused {
             "it refuses connections".to_owned()
+        } else if matches!(
+            kind,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        ) {
+            "its answer is no proper HTTP".to_owned()
         } else {
             kind.to_string()
         }

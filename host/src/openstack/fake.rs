@@ -89,6 +89,11 @@ impl Fake {
             .collect()
     }
 
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
     /// How many identity calls there were.
     pub(crate) fn identity_calls(&self) -> usize {
         self.seen("/v3/auth/tokens").len()

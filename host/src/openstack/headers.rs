@@ -121,6 +121,22 @@ pub(super) fn incoming(headers: &HeaderMap, scrubber: &Scrubber) -> Vec<(String,
         .collect()
 }
 
+/// Whether an answer's body is in a coding, in which the token could pass the scrubber; nobody has asked for one.
+///
+/// An object that was stored in a coding (`is_object`) comes as it is: those are the bytes that somebody put there.
+pub(super) fn is_coded(headers: &HeaderMap, is_object: bool) -> bool {
+    let has_other = |name: HeaderName, plain: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(plain.as_bytes()))
+    };
+    has_other(header::TRANSFER_ENCODING, "chunked")
+        || (!is_object && has_other(header::CONTENT_ENCODING, "identity"))
+}
+
 /// `x-auth-token`, `x-subject-token`, `x-service-token`, `x-storage-token` and their like.
 fn is_token(name: &str) -> bool {
     name.starts_with("x-") && name.ends_with("-token")
@@ -193,6 +209,26 @@ mod tests {
         }
         let many = vec![("x-a".to_owned(), "b".to_owned()); 101];
         assert!(outgoing(&many, Destination::Cloud).is_err());
+    }
+
+    #[test]
+    fn an_answer_in_a_coding_is_told_from_a_plain_one() {
+        for (name, value, expected, of_an_object) in [
+            ("content-encoding", "gzip", true, false),
+            ("content-encoding", "identity, br", true, false),
+            ("content-encoding", "Identity", false, false),
+            ("content-encoding", "", false, false),
+            ("transfer-encoding", "Chunked", false, false),
+            ("transfer-encoding", "gzip, chunked", true, true),
+            ("content-type", "gzip", false, false),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )]);
+            assert_eq!(is_coded(&headers, false), expected, "{name}: {value}");
+            assert_eq!(is_coded(&headers, true), of_an_object, "{name}: {value}");
+        }
     }
 
     #[test]

@@ -22,8 +22,8 @@ use super::{
     token,
 };
 
-/// The most bytes of an answer: large clouds have catalogs of several hundred kilobytes.
-const ANSWER_BYTES: u64 = 8 * 1024 * 1024;
+/// The fewest bytes of a token that is issued; what is shorter would be found, and masked, all over the answers.
+const SHORTEST_TOKEN: usize = 8;
 const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const X_SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
 
@@ -222,6 +222,7 @@ impl Keystone {
                 let token = headers
                     .get(X_SUBJECT_TOKEN)
                     .and_then(|value| value.to_str().ok())
+                    .filter(|token| token.len() >= SHORTEST_TOKEN)
                     .ok_or_else(|| self.not_keystone("no X-Subject-Token in its answer"))?;
                 self.issued(Secret::new(token.to_owned()), &bytes)
             }
@@ -264,12 +265,12 @@ impl Keystone {
         let exchange = async {
             let response = self.client.execute(request).await?;
             let (status, headers) = (response.status(), response.headers().clone());
-            let bytes = body::read(response, ANSWER_BYTES).await?;
+            let bytes = body::read(response, token::MOST_BYTES as u64).await?;
             Ok((status, headers, bytes))
         };
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(Ok((status, headers, Some(bytes)))) => Ok((status, headers, bytes)),
-            Ok(Ok((_, _, None))) => Err(self.not_keystone("an answer of more than 8 MiB")),
+            Ok(Ok((_, _, None))) => Err(self.not_keystone("an answer of more than 2 MiB")),
             Ok(Err(failure)) => Err(self.failed(failure)),
             Err(_) => Err(self.failed(Failure::TimedOut)),
         }

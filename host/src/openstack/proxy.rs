@@ -17,6 +17,7 @@ use super::{
     keystone,
     path::{self, Placed, RelativePath},
     scrub::Scrubber,
+    service_type,
     session::Run,
     token,
     trace::Trace,
@@ -93,6 +94,7 @@ impl Run {
                     self.redirect(&access, &mut passed, status, &location, trace)?;
                 }
                 None => {
+                    passed.check_coding(&response)?;
                     let scrubber = Scrubber::new([&access.token]);
                     let head = Head {
                         status: status.as_u16(),
@@ -238,6 +240,19 @@ impl Run {
 }
 
 impl Passed {
+    /// Refuses an answer whose body the scrubber could not read.
+    fn check_coding(&self, response: &Response) -> Result<(), Error> {
+        let is_object = service_type::canonical(&self.service_type) == "object-store"
+            && response.status().is_success();
+        if headers::is_coded(response.headers(), is_object) {
+            return Err(Error::Unreachable(format!(
+                "the {} service answers in a coding such as gzip, which the host has not asked for",
+                self.service_type
+            )));
+        }
+        Ok(())
+    }
+
     const fn is_replayable(&self) -> bool {
         matches!(self.payload, Payload::Whole(_))
     }

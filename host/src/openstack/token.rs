@@ -8,6 +8,9 @@ use crate::domain::{JsonText, Secret, Timestamp};
 
 use super::catalog::{Catalog, WireService};
 
+/// The most bytes of a token body: large clouds have catalogs of several hundred kilobytes.
+pub(super) const MOST_BYTES: usize = 2 * 1024 * 1024;
+
 /// A project or user as a token body names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -97,6 +100,10 @@ pub(super) enum BadBody {
         "is no service catalog: a token body (`catalog`, `methods`, … or `{{\"token\": …}}`) or a list of services is wanted"
     )]
     NotACatalog,
+    #[error(
+        "is no service catalog: it has more than {MOST_BYTES} bytes, or more endpoints or longer names than any cloud"
+    )]
+    TooLarge,
     // Without serde's words, which quote what they do not like: it may be a token.
     #[error(
         "is no service catalog: each service has a `type` and a list of `endpoints`, the rest is as Keystone writes it"
@@ -112,16 +119,20 @@ impl TokenBody {
             token: WireBody,
         }
         let envelope: Envelope = serde_json::from_slice(bytes).ok()?;
-        Some(envelope.token.into())
+        envelope.token.into_body()
     }
 
     /// Reads what a caller gave: a token body of v3 or v2, with or without its envelope, or only a catalog.
     pub(super) fn from_caller(text: &str) -> Result<Self, BadBody> {
         let shape = |_: serde_json::Error| BadBody::Shape;
+        if text.len() > MOST_BYTES {
+            return Err(BadBody::TooLarge);
+        }
         let value: Value = serde_json::from_str(text).map_err(|_| BadBody::NotJson)?;
         match value {
             Value::Array(_) => Ok(Self {
-                catalog: Catalog::new(serde_json::from_value(value).map_err(shape)?),
+                catalog: Catalog::new(serde_json::from_value(value).map_err(shape)?)
+                    .ok_or(BadBody::TooLarge)?,
                 ..Self::default()
             }),
             Value::Object(mut members) => {
@@ -138,11 +149,11 @@ impl TokenBody {
                 if body.contains_key("serviceCatalog") {
                     let access: WireAccess =
                         serde_json::from_value(Value::Object(body)).map_err(shape)?;
-                    Ok(access.into())
+                    access.into_body().ok_or(BadBody::TooLarge)
                 } else if body.contains_key("catalog") {
                     let body: WireBody =
                         serde_json::from_value(Value::Object(body)).map_err(shape)?;
-                    Ok(body.into())
+                    body.into_body().ok_or(BadBody::TooLarge)
                 } else {
                     Err(BadBody::NotACatalog)
                 }
@@ -170,29 +181,29 @@ fn names(roles: Vec<Role>) -> Vec<String> {
     roles.into_iter().filter_map(|role| role.name).collect()
 }
 
-impl From<WireBody> for TokenBody {
-    fn from(body: WireBody) -> Self {
-        Self {
-            catalog: Catalog::new(body.catalog),
-            project: body.project,
-            user: body.user,
-            roles: names(body.roles),
-            expires_at: body
+impl WireBody {
+    fn into_body(self) -> Option<TokenBody> {
+        Some(TokenBody {
+            catalog: Catalog::new(self.catalog)?,
+            project: self.project,
+            user: self.user,
+            roles: names(self.roles),
+            expires_at: self
                 .expires_at
                 .as_deref()
                 .and_then(Timestamp::parse_rfc3339),
-            methods: body.methods,
-        }
+            methods: self.methods,
+        })
     }
 }
 
-impl From<WireAccess> for TokenBody {
-    fn from(access: WireAccess) -> Self {
-        let (expires, tenant) = access
+impl WireAccess {
+    fn into_body(self) -> Option<TokenBody> {
+        let (expires, tenant) = self
             .token
             .map(|token| (token.expires, token.tenant))
             .unwrap_or_default();
-        let (user, roles) = access
+        let (user, roles) = self
             .user
             .map(|user| {
                 let named = Named {
@@ -203,14 +214,14 @@ impl From<WireAccess> for TokenBody {
                 (Some(named), names(user.roles))
             })
             .unwrap_or_default();
-        Self {
-            catalog: Catalog::new(access.catalog),
+        Some(TokenBody {
+            catalog: Catalog::new(self.catalog)?,
             project: tenant,
             user,
             roles,
             expires_at: expires.as_deref().and_then(Timestamp::parse_rfc3339),
             methods: Vec::new(),
-        }
+        })
     }
 }
 
@@ -278,6 +289,15 @@ mod tests {
         ] {
             assert!(TokenBody::from_caller(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_catalog_that_is_longer_than_any_is_refused_unread() {
+        let text = format!("[{}]", " ".repeat(MOST_BYTES));
+        assert_eq!(TokenBody::from_caller(&text), Err(BadBody::TooLarge));
+        let deep = "[".repeat(100_000);
+        assert_eq!(TokenBody::from_caller(&deep), Err(BadBody::NotJson));
+        assert_eq!(TokenBody::from_keystone(deep.as_bytes()), None);
     }
 
     #[test]

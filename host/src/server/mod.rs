@@ -1,6 +1,8 @@
 //! Builds every concrete part, listens, and drains when told to end. Only this module knows which parts are in use.
 
+mod door;
 mod metered;
+mod seat;
 mod shutdown;
 
 use std::{
@@ -13,13 +15,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use axum::serve::ListenerExt as _;
 use cap_std::{ambient_authority, fs::Dir};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::metered::Metered;
+use self::{door::Door, metered::Metered};
 use crate::{
     api::{self, App},
     auth::Authenticator,
@@ -86,14 +87,8 @@ async fn run(config: Config) -> Result<()> {
     });
     let stop = CancellationToken::new();
     let work = tokio::spawn(Arc::clone(&engine).work(stop.clone(), grace));
-    let service = axum::ServiceExt::<axum::extract::Request>::into_make_service(api::service(&app));
-    // An answer is one write; waiting for more would only delay it.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let serving =
-        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let serving = tokio::spawn(std::future::IntoFuture::into_future(serving));
+    let door = Door::new(api::service(&app), &app.settings, Arc::clone(&app.metrics));
+    let serving = tokio::spawn(door.serve(listener, stop.clone()));
     info!(listen.address = %format_args!("http://{address}"), "listening on http://{address}");
     signal.await;
     info!(

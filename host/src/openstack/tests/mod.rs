@@ -5,6 +5,7 @@ mod outside;
 mod requests;
 mod streams;
 mod tls;
+mod transport;
 
 use std::sync::Arc;
 

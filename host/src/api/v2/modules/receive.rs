@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
 use crate::{
-    api::{App, error::ApiError},
+    api::{App, error::ApiError, patience::broken_off},
     domain::Digest,
     engine::Upload,
 };
@@ -78,7 +78,7 @@ pub(super) async fn receive(app: &App, request: Request) -> Result<Received, Api
         .map_err(|source| ApiError::internal(&source))?;
     let mut hash = Sha256::new();
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| ApiError::bad_request("The body ended early."))?;
+        let chunk = chunk.map_err(|error| broken_off(&error))?;
         received.size_bytes += chunk.len() as u64;
         if received.size_bytes > max_bytes {
             drain(&mut body, max_bytes).await;
