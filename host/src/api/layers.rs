@@ -1,18 +1,32 @@
 //! What every request passes through: its ids, its span, its line in the log, its metrics.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, uri::PathAndQuery},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
+use futures::FutureExt as _;
 use tracing::{Instrument, field::Empty, info, info_span};
 use uuid::Uuid;
 
-use super::App;
+use super::{App, error::ApiError};
 use crate::domain::RequestContext;
+
+/// Headers that hold a credential.
+const CREDENTIALS: [&str; 5] = [
+    "x-auth-token",
+    "x-subject-token",
+    "x-target-auth-token",
+    "x-target-service-catalog",
+    "authorization",
+];
+
+#[derive(Debug, thiserror::Error)]
+#[error("a handler panicked")]
+struct Panicked;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const TRACEPARENT: &str = "traceparent";
@@ -20,6 +34,11 @@ const TRACEPARENT: &str = "traceparent";
 /// Gives the request its ids and its span, and tells of it when it is answered. Never of its query, headers or body.
 pub(super) async fn request(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    for name in CREDENTIALS {
+        if let Some(value) = request.headers_mut().get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
     let context = context(request.headers());
     let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>().cloned();
@@ -28,7 +47,12 @@ pub(super) async fn request(State(app): State<App>, mut request: Request, next: 
     let header = HeaderValue::from_str(&context.request_id);
     request.extensions_mut().insert(context);
     let _in_flight = app.metrics.request_began();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    // Where and why is in the log already, from the panic hook.
+    let answered = AssertUnwindSafe(next.run(request).instrument(span.clone()));
+    let mut response = answered
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| ApiError::internal(&Panicked).into_response());
     if let Ok(header) = header {
         response.headers_mut().insert(REQUEST_ID, header);
     }

@@ -13,6 +13,7 @@ use super::{bindings::zonda::action::log, guest::Guest};
 use crate::{
     clock::Clock,
     domain::{Journal, LogLevel, LogLine},
+    openstack::Session,
 };
 
 /// The longest message; the rest of it is cut off.
@@ -35,8 +36,8 @@ impl log::Host for Guest {
                     log::Level::Warn => LogLevel::Warn,
                     log::Level::Error => LogLevel::Error,
                 },
-                message: cut(message, MESSAGE_BYTES),
-                fields: object(fields),
+                message: cut(run.clean(message), MESSAGE_BYTES),
+                fields: object(run.clean(fields)),
             });
         }
         Ok(())
@@ -67,6 +68,7 @@ fn object(fields: String) -> String {
 /// Standard output and standard error of one guest, taken apart into lines. Never blocks, never grows.
 pub(super) struct Stdio {
     journal: Option<Arc<Journal>>,
+    session: Option<Arc<Session>>,
     clock: Arc<dyn Clock>,
     lines: Mutex<Lines>,
 }
@@ -79,9 +81,15 @@ struct Lines {
 }
 
 impl Stdio {
-    pub(super) fn new(journal: Option<Arc<Journal>>, clock: Arc<dyn Clock>) -> Self {
+    /// Lines of a run go to its journal, without the secrets of its session.
+    pub(super) fn new(
+        journal: Option<Arc<Journal>>,
+        session: Option<Arc<Session>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             journal,
+            session,
             clock,
             lines: Mutex::default(),
         }
@@ -110,19 +118,22 @@ impl Stdio {
     }
 
     fn end_line(&self, lines: &mut Lines, level: LogLevel, line: &[u8]) {
-        let line = String::from_utf8_lossy(line);
-        let line = line.trim_end();
+        let line = String::from_utf8_lossy(line).trim_end().to_owned();
         if line.is_empty() {
             return;
         }
+        let line = match &self.session {
+            Some(session) => session.clean(line),
+            None => line,
+        };
         if level == LogLevel::Warn {
-            lines.remember(line);
+            lines.remember(&line);
         }
         if let Some(journal) = &self.journal {
             journal.log(LogLine {
                 at: self.clock.now(),
                 level,
-                message: line.to_owned(),
+                message: line,
                 fields: String::new(),
             });
         }
@@ -245,7 +256,7 @@ mod tests {
     #[test]
     fn writes_become_lines_and_the_last_needs_no_end() {
         let journal = journal();
-        let stdio = Stdio::new(Some(Arc::clone(&journal)), Arc::new(SystemClock));
+        let stdio = Stdio::new(Some(Arc::clone(&journal)), None, Arc::new(SystemClock));
         stdio.write(LogLevel::Info, b"one\ntw");
         stdio.write(LogLevel::Info, b"o\n\nthree");
         drop(stdio);
@@ -255,7 +266,7 @@ mod tests {
     #[test]
     fn a_line_without_end_stays_bounded() {
         let journal = journal();
-        let stdio = Stdio::new(Some(Arc::clone(&journal)), Arc::new(SystemClock));
+        let stdio = Stdio::new(Some(Arc::clone(&journal)), None, Arc::new(SystemClock));
         for _ in 0..100 {
             stdio.write(LogLevel::Warn, &[b'x'; 1000]);
         }

@@ -3,6 +3,7 @@
 mod connecting;
 mod outside;
 mod requests;
+mod secrets;
 mod streams;
 mod tls;
 
@@ -92,6 +93,11 @@ impl World {
     }
 }
 
+/// A token body as it comes with a request.
+fn given_catalog(body: &serde_json::Value) -> Secret {
+    Secret::new(body.to_string())
+}
+
 fn by_token(fake: &Fake) -> TargetCloud {
     TargetCloud {
         auth_url: fake.url.parse().unwrap(),
@@ -109,7 +115,7 @@ fn by_token(fake: &Fake) -> TargetCloud {
 
 fn with_catalog(fake: &Fake) -> TargetCloud {
     TargetCloud {
-        catalog: Some(JsonText::from_value(&token_body(&fake.url, "p1", LATER))),
+        catalog: Some(given_catalog(&token_body(&fake.url, "p1", LATER))),
         ..by_token(fake)
     }
 }
