@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -157,12 +157,7 @@ impl Host {
 
     /// Asks the host to end (SIGTERM) and waits until it has; its exit must be a success.
     pub async fn stop(&mut self) -> Result<()> {
-        let id = self.process.id().context("the host has ended already")?;
-        let pid = Pid::from_raw(i32::try_from(id)?).context("a process id is never 0")?;
-        kill_process(pid, Signal::TERM)?;
-        let status = tokio::time::timeout(wait::PATIENCE, self.process.wait())
-            .await
-            .context("the host does not end on SIGTERM")??;
+        let status = self.end_by(Signal::TERM).await?;
         if !status.success() {
             bail!("the host ended with {status}:\n{}", self.log());
         }
@@ -198,8 +193,13 @@ impl Host {
         Ok(files)
     }
 
-    /// The files that hold `needle`: logs, the store, everything but the configuration.
-    pub fn files_with(&self, needle: &str) -> Result<Vec<PathBuf>> {
+    /// Where the host keeps what it keeps.
+    pub fn data_folder(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Every file that the host wrote, and what tests put beside them: logs, the store, modules and their code.
+    pub fn files(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
         let mut found = Vec::new();
         let mut folders = vec![self.folder.path().to_path_buf()];
         while let Some(folder) = folders.pop() {
@@ -208,14 +208,35 @@ impl Host {
                 let path = entry.path();
                 if entry.file_type()?.is_dir() {
                     folders.push(path);
-                } else if !path.ends_with("zonda.toml")
-                    && contains(&std::fs::read(&path)?, needle.as_bytes())
-                {
-                    found.push(path);
+                } else if !path.ends_with("zonda.toml") {
+                    let bytes = std::fs::read(&path)?;
+                    found.push((path, bytes));
                 }
             }
         }
         Ok(found)
+    }
+
+    /// Ends the host with a signal, and tells how it ended.
+    pub async fn end_by(&mut self, signal: Signal) -> Result<ExitStatus> {
+        let id = self.process.id().context("the host has ended already")?;
+        let pid = Pid::from_raw(i32::try_from(id)?).context("a process id is never 0")?;
+        kill_process(pid, signal)?;
+        tokio::time::timeout(wait::PATIENCE, self.process.wait())
+            .await
+            .context("the host does not end")?
+            .map_err(Into::into)
+    }
+
+    /// Runs another command of the program with the host's configuration.
+    pub async fn command(&self, arguments: &[&str]) -> Result<Output> {
+        let output = Command::new(program())
+            .args(arguments)
+            .arg("--config")
+            .arg(self.folder.path().join("zonda.toml"))
+            .stdin(Stdio::null())
+            .output();
+        Ok(output.await?)
     }
 
     async fn wait_until_ready(&mut self) -> Result<()> {
@@ -258,9 +279,13 @@ fn log_path(folder: &Path, start: u32) -> PathBuf {
     folder.join(format!("log-{start}"))
 }
 
+fn program() -> PathBuf {
+    std::env::var_os("ZONDA_BIN")
+        .map_or_else(|| crate::target_folder().join("debug/zonda"), PathBuf::from)
+}
+
 fn spawn(folder: &Path, start: u32, variables: &[(String, String)]) -> Result<Child> {
-    let binary = std::env::var_os("ZONDA_BIN")
-        .map_or_else(|| crate::target_folder().join("debug/zonda"), PathBuf::from);
+    let binary = program();
     Command::new(&binary)
         .arg("serve")
         .arg("--config")
@@ -279,12 +304,6 @@ fn spawn(folder: &Path, start: u32, variables: &[(String, String)]) -> Result<Ch
                 binary.display()
             )
         })
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
 }
 
 #[cfg(test)]

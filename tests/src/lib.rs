@@ -14,6 +14,7 @@ pub mod faults;
 pub mod guests;
 pub mod host;
 pub mod load;
+pub mod marks;
 pub mod mistral;
 pub mod wait;
 pub mod wire;

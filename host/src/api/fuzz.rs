@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{target::Target, tests::Host};
 use crate::{
-    domain::{Credential, TargetCloud},
+    domain::{Credential, PrivateObject, TargetCloud},
     fuzz::fuzz,
 };
 
@@ -117,7 +117,7 @@ fn target_headers() {
                 }
                 // The same target a second way is one too many.
                 let context = Map::from_iter([("os.auth".to_owned(), Value::Null)]);
-                assert!(Target::take(&given, Some(context)).is_err());
+                assert!(Target::take(&given, Some(PrivateObject::new(context))).is_err());
             }
             Ok(Target { cloud: None, .. }) => {
                 assert!(names.iter().all(|name| !given.contains_key(*name)))
@@ -155,7 +155,7 @@ fn os_auth() {
         };
         let take = |os_auth: &Value| {
             let context = Map::from_iter([("os.auth".to_owned(), os_auth.clone())]);
-            Target::take(&HeaderMap::new(), Some(context))
+            Target::take(&HeaderMap::new(), Some(PrivateObject::new(context)))
         };
         match take(&os_auth) {
             Ok(target) => {

@@ -1,6 +1,7 @@
 //! What every request passes through: its ids, its span, its line in the log, its metrics.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,13 +10,27 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
+use futures::FutureExt as _;
 use tracing::{Instrument, field::Empty, info, info_span};
 use uuid::Uuid;
 
-use super::{App, patience::patient};
+use super::{App, error::ApiError, patience::patient};
 use crate::domain::RequestContext;
+
+/// Headers that hold a credential.
+const CREDENTIALS: [&str; 5] = [
+    "x-auth-token",
+    "x-subject-token",
+    "x-target-auth-token",
+    "x-target-service-catalog",
+    "authorization",
+];
+
+#[derive(Debug, thiserror::Error)]
+#[error("a handler panicked")]
+struct Panicked;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const TRACEPARENT: &str = "traceparent";
@@ -23,6 +38,11 @@ const TRACEPARENT: &str = "traceparent";
 /// Gives the request its ids and its span, and tells of it when it is answered. Never of its query, headers or body.
 pub(super) async fn request(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    for name in CREDENTIALS {
+        if let Some(value) = request.headers_mut().get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
     let context = context(request.headers());
     let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>().cloned();
@@ -34,7 +54,12 @@ pub(super) async fn request(State(app): State<App>, mut request: Request, next: 
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let patience = Duration::from_secs(app.settings.body_timeout_secs);
     let request = request.map(|body| patient(body, patience));
-    let mut response = next.run(request).instrument(span.clone()).await;
+    // Where and why is in the log already, from the panic hook.
+    let answered = AssertUnwindSafe(next.run(request).instrument(span.clone()));
+    let mut response = answered
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| ApiError::internal(&Panicked).into_response());
     if is_chunked {
         // A proxy that went by a Content-Length beside it took what follows for a part of this request.
         let headers = response.headers_mut();

@@ -25,6 +25,7 @@ use crate::{
 const WASM: &[u8] = b"\0asm and so on";
 
 pub(super) struct Host {
+    app: App,
     service: Service,
     folder: TempDir,
 }
@@ -96,6 +97,7 @@ impl Host {
         });
         Self {
             service: super::service(&app),
+            app,
             folder,
         }
     }
@@ -569,4 +571,30 @@ fn no_route_is_there_twice() {
         .map(|route| (&route.method, route.path))
         .collect();
     assert_eq!(distinct.len(), table.len());
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_a_500_that_says_nothing_of_it() {
+    let host = Host::start().await;
+    async fn panics() {
+        panic!("with a secret in it")
+    }
+    let router = axum::Router::new()
+        .route("/panics", axum::routing::get(panics))
+        .layer(axum::middleware::from_fn_with_state(
+            host.app.clone(),
+            super::layers::request,
+        ));
+    let request = Request::get("/panics").body(Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 500);
+    assert!(response.headers().contains_key("x-openstack-request-id"));
+    let bytes = axum::body::to_bytes(response.into_body(), 1000)
+        .await
+        .unwrap();
+    let body: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(
+        body,
+        json!({"faultcode": "Server", "faultstring": "internal error", "debuginfo": null})
+    );
 }

@@ -72,6 +72,9 @@ pub enum Command {
     /// Look at the host's configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look after the keys that seal what is private in the host's store.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Compile a component from standard input; the host starts itself so for every upload.
     #[command(hide = true)]
     CompileComponent {
@@ -96,6 +99,33 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+/// What can be done with the host's key ring.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Show the ids and ages of the keys, never the keys.
+    List {
+        /// The configuration file; found as by `serve` when none is given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Add a key; the host seals with it once it is restarted, and still reads what the others sealed.
+    Rotate {
+        /// The configuration file; found as by `serve` when none is given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Seal again what a key sealed, and drop it; the host must be stopped.
+    Drop {
+        /// The key's id.
+        id: String,
+        /// The configuration file; found as by `serve` when none is given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print a line with a fresh key for a ring in ZONDA_KEYS. It is a secret.
+    Generate,
 }
 
 /// What speaks to a host, by noun.

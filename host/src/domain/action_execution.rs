@@ -63,7 +63,7 @@ pub struct ActionExecution {
     pub request_id: Arc<str>,
     /// The sealed custom context; stays for reruns.
     pub custom_context: Option<Sealed>,
-    /// The sealed target cloud; erased at the end.
+    /// The sealed target cloud; erased when the run is over.
     pub target: Option<Sealed>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -132,7 +132,7 @@ impl ActionExecution {
         self.state
     }
 
-    /// Takes what the run ended in, whether or not it is paused. A pending one stays as it is.
+    /// Takes what the run ended in, whether or not it is paused. A pending one stays where it is.
     ///
     /// # Errors
     /// When it has already ended.
@@ -140,6 +140,8 @@ impl ActionExecution {
         match outcome {
             Outcome::Done(result) => self.end(State::Success, Some(result.as_result()), now),
             Outcome::Pending => {
+                // Its run is over: whoever completes it needs no cloud of ours.
+                self.target = None;
                 self.updated_at = Some(now);
                 Ok(())
             }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
 use zeroize::Zeroizing;
+
+use super::{PrivateObject, private_json};
 
 /// A custom context without its `os.auth`. It does not print and is zeroed on drop.
 #[derive(Clone, PartialEq, Eq)]
@@ -12,14 +13,15 @@ pub struct CustomContext(Zeroizing<String>);
 impl CustomContext {
     /// The context that `members` hold; `os.auth` must have been taken out.
     #[must_use]
-    pub fn new(members: &Map<String, Value>) -> Self {
+    pub fn new(object: &PrivateObject) -> Self {
+        let members = object.members();
         debug_assert!(
             !members.contains_key("os.auth"),
             "os.auth is taken out first"
         );
-        Self(Zeroizing::new(
-            serde_json::to_string(members).unwrap_or_else(|_| "{}".to_owned()),
-        ))
+        let mut json = private_json(members).expect("a map of JSON values has a form in JSON");
+        let text = String::from_utf8(std::mem::take(&mut *json)).expect("JSON is UTF-8");
+        Self(Zeroizing::new(text))
     }
 
     /// A context that was sealed in the store.

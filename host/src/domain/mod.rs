@@ -41,7 +41,7 @@ pub use outcome::{Failure, Outcome};
 pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};
 pub use schema::{BadSchema, Fault, Schema};
-pub use secret::{Sealed, Secret, plain};
+pub use secret::{InClear, PrivateObject, Sealed, Secret, plain, plain_option, private_json, wipe};
 pub use state::State;
 pub use target_cloud::{Credential, TargetCloud};
 pub use time::Timestamp;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{JsonText, Secret, plain};
+use super::{Secret, plain, plain_option};
 
 /// The one credential with which the host acts on a target cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +59,10 @@ pub struct TargetCloud {
     pub ca_cert: Option<String>,
     /// Whether TLS certificates go unchecked.
     pub insecure: bool,
-    /// A token body or catalog that came with the request, which saves the identity call.
-    pub catalog: Option<JsonText>,
+    /// A token body or catalog as JSON that came with the request, which saves the identity call. Bodies of Keystone
+    /// v2 have the token in them.
+    #[serde(with = "plain_option")]
+    pub catalog: Option<Secret>,
     /// False in legacy mode: the caller's own token on the host's own cloud.
     pub is_target: bool,
 }

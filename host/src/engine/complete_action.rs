@@ -64,7 +64,10 @@ impl Engine {
         };
         let _entry = self.running.enter(execution.id, run);
         let session = match self.open_target(execution)? {
-            Some(target) => match self.session(scope.clone(), target).await {
+            Some(target) => match self
+                .session(scope.clone(), target, self.timeout(&execution.params))
+                .await
+            {
                 Ok(session) => Some(session),
                 Err(Error::BadInput(reason)) => {
                     return Ok((Outcome::Failed(Failure::new(reason)), journal));
@@ -75,7 +78,7 @@ impl Engine {
         };
         let context = self.open_context(execution)?;
         let call = self.call(execution, scope, session, context, job.attempt, cancel);
-        Ok((self.executor.run(call).await, journal))
+        Ok((self.make_run(call).await, journal))
     }
 
     /// Commits what a run ended in. Whoever completed the execution meanwhile wins; then only the journal is kept.

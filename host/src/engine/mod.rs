@@ -28,6 +28,7 @@ pub use error::Error;
 pub use find_modules::{ListModules, ModuleRef};
 pub use modules::NewModule;
 pub use registry::{Action, ModuleFacts};
+pub use seals::reseal;
 pub use settings::Settings;
 pub use signatures::{Key, ModuleSettings, TrustedKey};
 pub use start_action::{StartAction, StartedAction};

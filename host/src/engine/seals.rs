@@ -5,11 +5,91 @@ use zeroize::Zeroizing;
 use super::{Engine, Error};
 use crate::{
     domain::{
-        ActionExecution, ActionExecutionId, CustomContext, JournalPage, ProjectId, Sealed,
-        TargetCloud,
+        ActionExecution, ActionExecutionId, CustomContext, JournalPage, Order, ProjectId, Sealed,
+        TargetCloud, private_json,
     },
-    store::{KeptJournal, Kind, Place},
+    store::{self, Commit, Entity, Kept, KeptJournal, KeyRing, Kind, List, Place, Store},
 };
+
+/// How many records are sealed again in one commit.
+const BATCH: usize = 100;
+
+/// Seals with the newest key all that another one sealed, so that the others are not needed any more; answers how many
+/// records that were. For a store that nobody else has open.
+///
+/// # Errors
+/// When the store fails, or a value does not open.
+pub async fn reseal(store: &dyn Store, keys: &KeyRing) -> Result<usize, Error> {
+    let executions = reseal_all(store, |execution: &mut ActionExecution| {
+        let id = execution.id;
+        let context = reseal_one(
+            keys,
+            place(id, "custom_context"),
+            &mut execution.custom_context,
+        )?;
+        let target = reseal_one(keys, place(id, "target"), &mut execution.target)?;
+        Ok(context || target)
+    });
+    let executions = executions.await?;
+    let journals = reseal_all(store, |journal: &mut KeptJournal| {
+        let resealed = keys
+            .reseal(&place(journal.id, "journal"), &journal.sealed)
+            .map_err(|error| Error::Host(error.into()))?;
+        let is_changed = resealed.is_some();
+        if let Some(sealed) = resealed {
+            journal.sealed = sealed;
+        }
+        Ok(is_changed)
+    });
+    Ok(executions + journals.await?)
+}
+
+async fn reseal_all<E: Entity>(
+    store: &dyn Store,
+    change: impl Fn(&mut E) -> Result<bool, Error>,
+) -> Result<usize, Error> {
+    let mut list = List {
+        project: None,
+        index: None,
+        order: Order::Ascending,
+        after: None,
+        limit: BATCH,
+        is_filtered: false,
+    };
+    let mut count = 0;
+    loop {
+        let batch: Vec<Kept<E>> = store::list(store, list.clone(), |_| true).await?;
+        let Some(last) = batch.last() else {
+            return Ok(count);
+        };
+        list.after = Some(last.entity.id());
+        let mut commit = Commit::new();
+        let before = count;
+        for mut kept in batch {
+            if change(&mut kept.entity)? {
+                commit = commit.update(&kept);
+                count += 1;
+            }
+        }
+        if count > before {
+            store.commit(commit).await?;
+        }
+    }
+}
+
+fn reseal_one(keys: &KeyRing, place: Place, sealed: &mut Option<Sealed>) -> Result<bool, Error> {
+    let Some(old) = sealed else {
+        return Ok(false);
+    };
+    let resealed = keys
+        .reseal(&place, old)
+        .map_err(|error| Error::Host(error.into()))?;
+    let is_changed = resealed.is_some();
+    if let Some(resealed) = resealed {
+        *old = resealed;
+    }
+    Ok(is_changed)
+}
 
 fn place(id: ActionExecutionId, field: &'static str) -> Place {
     let kind = if field == "journal" {
@@ -47,9 +127,7 @@ impl Engine {
         id: ActionExecutionId,
         target: &TargetCloud,
     ) -> Result<Sealed, Error> {
-        let plain = serde_json::to_vec(target)
-            .map(Zeroizing::new)
-            .map_err(|error| Error::Host(error.into()))?;
+        let plain = private_json(target).map_err(|error| Error::Host(error.into()))?;
         Ok(self.keys.seal(&place(id, "target"), &plain))
     }
 
@@ -72,9 +150,7 @@ impl Engine {
         project_id: &ProjectId,
         page: &JournalPage,
     ) -> Result<KeptJournal, Error> {
-        let plain = serde_json::to_vec(page)
-            .map(Zeroizing::new)
-            .map_err(|error| Error::Host(error.into()))?;
+        let plain = private_json(page).map_err(|error| Error::Host(error.into()))?;
         Ok(KeptJournal {
             id,
             project_id: project_id.clone(),

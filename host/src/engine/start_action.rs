@@ -3,17 +3,18 @@
 //! *Later* when the action is asynchronous, or when the result is saved and the answer does not wait for it; *at once*
 //! otherwise (Mistral's rule).
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt as _;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::{Action, Engine, Error, running::Run};
 use crate::{
     domain::{
-        ActionExecution, ActionExecutionId, ActionName, CustomContext, Fault, Job, Journal,
-        JournalCaps, JsonText, NewActionExecution, Operation, Params, ProjectId, RequestContext,
-        TargetCloud, Work,
+        ActionExecution, ActionExecutionId, ActionName, CustomContext, Failure, Fault, Job,
+        Journal, JournalCaps, JsonText, NewActionExecution, Operation, Outcome, Params, ProjectId,
+        RequestContext, TargetCloud, Work,
     },
     executor::Call,
     openstack::{RunScope, Session},
@@ -85,7 +86,10 @@ impl Engine {
         let id = ActionExecutionId::generate();
         let scope = self.scope(op, &action);
         let session = match &start.target {
-            Some(target) => Some(self.session(scope.clone(), target.clone()).await?),
+            Some(target) => {
+                let timeout = self.timeout(&start.params);
+                Some(self.session(scope.clone(), target.clone(), timeout).await?)
+            }
             None => None,
         };
         let is_saved = is_later || start.params.save_result;
@@ -131,7 +135,7 @@ impl Engine {
                 .await
                 .map_err(|error| Error::Host(error.into()))??
         } else {
-            let outcome = self.executor.run(call).await;
+            let outcome = self.make_run(call).await;
             let mut execution = execution;
             execution.complete(&outcome, self.clock.now())?;
             execution
@@ -172,12 +176,24 @@ impl Engine {
             journal: Arc::clone(&journal),
         };
         let entry = self.running.enter(execution.id, run);
-        let outcome = self.executor.run(call).await;
+        let outcome = self.make_run(call).await;
         drop(entry);
         execution.complete(&outcome, self.clock.now())?;
         let commit = self.with_journal(Commit::new().create(&execution), &execution, &journal)?;
         self.store.commit(commit).await?;
         Ok(execution)
+    }
+
+    /// Makes a run. A panic in it is a fault of the host's own, and the end of this run alone.
+    pub(super) async fn make_run(&self, call: Call) -> Outcome {
+        AssertUnwindSafe(self.executor.run(call))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                Outcome::Failed(Failure::new(
+                    "the host failed while it ran the action, by a fault of its own; its log says where",
+                ))
+            })
     }
 
     /// Adds what the run said and asked, if it did.
@@ -225,18 +241,19 @@ impl Engine {
         }
     }
 
-    /// Access to `target`. An action that may ask a cloud anything connects before it begins, so that a bad target is
-    /// the caller's error and not the run's.
+    /// Access to `target`. An action that may ask a cloud anything connects before it begins, so that a bad target, or a
+    /// token that does not last for `timeout`, is the caller's error and not the run's.
     pub(super) async fn session(
         &self,
         scope: RunScope,
         target: TargetCloud,
+        timeout: Duration,
     ) -> Result<Arc<Session>, Error> {
         let asks_clouds = !scope.spec.access.is_empty();
         let session = self.clouds.session(scope, target)?;
         if asks_clouds {
             // Boxed: a run that waits on its cloud would hold its size long after it is done.
-            Box::pin(session.connect()).await?;
+            Box::pin(session.connect(timeout)).await?;
         }
         Ok(Arc::new(session))
     }
@@ -250,10 +267,6 @@ impl Engine {
         attempt: u32,
         cancel: CancellationToken,
     ) -> Call {
-        let timeout = execution.params.timeout_ms.map_or_else(
-            || Duration::from_secs(self.settings.timeout_secs),
-            Duration::from_millis,
-        );
         let callback_url = self.settings.public_url.as_ref().map(|url| {
             format!(
                 "{}/v2/action_executions/{}",
@@ -269,7 +282,7 @@ impl Engine {
             scope,
             custom_context,
             session,
-            timeout,
+            timeout: self.timeout(&execution.params),
             cancel,
             place: None,
             callback_url,
@@ -285,6 +298,14 @@ impl Engine {
         Err(Error::Busy(format!(
             "Too many stored runs of this project wait already: engine.jobs_per_project = {limit}. Try again later."
         )))
+    }
+
+    /// How long a run may take.
+    pub(super) fn timeout(&self, params: &Params) -> Duration {
+        params.timeout_ms.map_or_else(
+            || Duration::from_secs(self.settings.timeout_secs),
+            Duration::from_millis,
+        )
     }
 
     fn check_timeout(&self, params: &Params) -> Result<(), Error> {

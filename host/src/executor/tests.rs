@@ -15,7 +15,8 @@ use crate::{
     clock::{Clock, SystemClock},
     domain::{
         ActionExecutionId, ActionName, ActionSpec, CustomContext, Digest, Failure, Journal,
-        JournalCaps, JsonText, LogLevel, ModuleName, Outcome, ProjectId, RequestContext,
+        JournalCaps, JsonText, LogLevel, ModuleName, Outcome, PrivateObject, ProjectId,
+        RequestContext,
     },
     openstack::{Clouds, RunScope},
     runtime::{ArtefactKey, CompileSettings, Runtime, Settings, compile},
@@ -246,7 +247,9 @@ async fn a_guest_is_told_its_run_and_its_custom_context() {
     let probe = host.take_in("probe").await;
     let mut call = host.call(&probe, "probe.context", &json!({}));
     let members = json!({"colour": "green"});
-    call.custom_context = Some(CustomContext::new(members.as_object().unwrap()));
+    call.custom_context = Some(CustomContext::new(&PrivateObject::new(
+        members.as_object().unwrap().clone(),
+    )));
     let id = call.id;
     let Outcome::Done(seen) = host.executor.run(call).await else {
         panic!("it failed");

@@ -200,10 +200,6 @@ impl Run {
             .clone()
     }
 
-    fn set_current(&self, access: Arc<Access>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(access);
-    }
-
     const fn credential_field(&self) -> &'static str {
         match self.target.credential {
             Credential::Token(_) => "auth_token",

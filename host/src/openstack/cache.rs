@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -34,7 +35,11 @@ struct Entry<V> {
 struct Inner<V> {
     entries: Map<Entry<V>>,
     uses: u64,
+    swept: Timestamp,
 }
+
+/// How often a cache that is used drops what has expired: nobody asks for an old token again, and it is a secret.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// At most `capacity` values, each until its time; the least recently used go first.
 pub(crate) struct Cache<V> {
@@ -49,6 +54,7 @@ impl<V: Clone> Cache<V> {
             inner: Mutex::new(Inner {
                 entries: Map::default(),
                 uses: 0,
+                swept: Timestamp::from_unix_ms(0),
             }),
         }
     }
@@ -56,6 +62,7 @@ impl<V: Clone> Cache<V> {
     /// The value, unless its time is over.
     pub(crate) fn get(&self, key: &Key, now: Timestamp) -> Option<V> {
         let mut inner = self.lock();
+        inner.sweep(now);
         inner.uses += 1;
         let uses = inner.uses;
         let entry = inner.entries.get_mut(key)?;
@@ -70,6 +77,7 @@ impl<V: Clone> Cache<V> {
     /// Keeps `value` until then.
     pub(crate) fn put(&self, key: Key, value: V, until: Timestamp, now: Timestamp) {
         let mut inner = self.lock();
+        inner.sweep(now);
         if inner.entries.len() >= self.capacity && !inner.entries.contains_key(&key) {
             inner.entries.retain(|_, entry| entry.until > now);
             if inner.entries.len() >= self.capacity {
@@ -92,6 +100,13 @@ impl<V: Clone> Cache<V> {
 }
 
 impl<V> Inner<V> {
+    fn sweep(&mut self, now: Timestamp) {
+        if now.since(self.swept) >= SWEEP {
+            self.swept = now;
+            self.entries.retain(|_, entry| entry.until > now);
+        }
+    }
+
     /// Makes room for `more` and one, so that a full cache does not look for its oldest entry on every insertion.
     fn drop_oldest(&mut self, more: usize) {
         let mut used: Vec<u64> = self.entries.values().map(|entry| entry.used).collect();
@@ -181,6 +196,17 @@ mod tests {
         cache.put(a, 1, at(10), at(0));
         assert_eq!(cache.get(&a, at(9)), Some(1));
         assert_eq!(cache.get(&a, at(10)), None);
+    }
+
+    #[test]
+    fn what_has_expired_is_dropped_though_nobody_asks_for_it() {
+        let cache = Cache::new(8);
+        let value = Arc::new(());
+        cache.put(key([b"a".as_slice()]), value.clone(), at(10), at(0));
+        cache.get(&key([b"b".as_slice()]), at(59_999));
+        assert_eq!(Arc::strong_count(&value), 2);
+        cache.get(&key([b"b".as_slice()]), at(60_000));
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 
     #[test]

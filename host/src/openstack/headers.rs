@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{Error, scrub::Scrubber};
+use super::{Error, scrub::Needles};
 
 /// The most headers that an action may send with one request.
 const MOST: usize = 100;
@@ -103,7 +103,7 @@ pub(super) fn outgoing(
 }
 
 /// An answer's headers, as far as the guest may see them.
-pub(super) fn incoming(headers: &HeaderMap, scrubber: &Scrubber) -> Vec<(String, String)> {
+pub(super) fn incoming(headers: &HeaderMap, needles: &Needles) -> Vec<(String, String)> {
     headers
         .iter()
         .filter(|(name, _)| {
@@ -114,8 +114,10 @@ pub(super) fn incoming(headers: &HeaderMap, scrubber: &Scrubber) -> Vec<(String,
         })
         .map(|(name, value)| {
             (
-                scrubber.text(name.as_str()),
-                scrubber.text(&String::from_utf8_lossy(value.as_bytes())),
+                needles.text(name.as_str()).into_owned(),
+                needles
+                    .text(&String::from_utf8_lossy(value.as_bytes()))
+                    .into_owned(),
             )
         })
         .collect()
@@ -244,8 +246,8 @@ mod tests {
         ] {
             headers.insert(name, value.parse().unwrap());
         }
-        let scrubber = Scrubber::new(&[Secret::new("s3cr3t".into())]);
-        let mut seen = incoming(&headers, &scrubber);
+        let needles = Needles::new(&[Secret::new("s3cr3t".into())]);
+        let mut seen = incoming(&headers, &needles);
         seen.sort();
         assert_eq!(
             seen,

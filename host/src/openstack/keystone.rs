@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::domain::{Credential, JsonText, RequestContext, Secret};
+use crate::domain::{Credential, InClear, RequestContext, Secret, private_json};
 
 pub use super::{
     tls::{BadCertificates, Tls},
@@ -155,28 +157,15 @@ impl Keystone {
         credential: &Credential,
         project_id: Option<&str>,
     ) -> Result<Issued, Error> {
-        match credential {
-            Credential::Token(token) => self.token(token).await,
-            Credential::ApplicationCredential { id, secret } => {
-                self.application_credential(id, secret).await
-            }
-            Credential::Password { .. } => {
-                let body = password_body(credential, project_id);
-                self.issue(&body, "user name, password or project").await
-            }
-        }
-    }
-
-    /// A token for an application credential.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn application_credential(&self, id: &str, secret: &Secret) -> Result<Issued, Error> {
-        let body = json!({"auth": {"identity": {
-            "methods": ["application_credential"],
-            "application_credential": {"id": id, "secret": secret.expose()},
-        }}});
-        self.issue(&body, "application credential").await
+        let what = match credential {
+            Credential::Token(token) => return self.token(token).await,
+            Credential::Password { .. } => "user name, password or project",
+            Credential::ApplicationCredential { .. } => "application credential",
+        };
+        let body = private_json(&auth_body(credential, project_id))
+            .expect("a body of texts has a form in JSON");
+        // Sent from this very buffer, which is zeroed when it is dropped.
+        self.issue(Bytes::from_owner(body), what).await
     }
 
     /// What Keystone says about `token` when the token itself asks.
@@ -206,16 +195,16 @@ impl Keystone {
         );
         let (status, _, bytes) = self.call(Method::GET, headers, None).await?;
         match status {
-            StatusCode::OK => self.issued(subject.clone(), &bytes),
+            StatusCode::OK => self.issued(subject.clone(), bytes),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized("token")),
             StatusCode::NOT_FOUND if is_keystone_fault(&bytes) => Err(Error::TokenInvalid),
             status => Err(self.unexpected(status)),
         }
     }
 
-    async fn issue(&self, body: &Value, what: &'static str) -> Result<Issued, Error> {
+    async fn issue(&self, body: Bytes, what: &'static str) -> Result<Issued, Error> {
         let (status, headers, bytes) = self
-            .call(Method::POST, HeaderMap::new(), Some(body.to_string()))
+            .call(Method::POST, HeaderMap::new(), Some(body))
             .await?;
         match status {
             StatusCode::CREATED | StatusCode::OK => {
@@ -223,29 +212,32 @@ impl Keystone {
                     .get(X_SUBJECT_TOKEN)
                     .and_then(|value| value.to_str().ok())
                     .filter(|token| token.len() >= SHORTEST_TOKEN)
+                    .map(|token| Secret::new(token.to_owned()))
+                    .filter(|token| token::header(token).is_some())
                     .ok_or_else(|| self.not_keystone("no X-Subject-Token in its answer"))?;
-                self.issued(Secret::new(token.to_owned()), &bytes)
+                self.issued(token, bytes)
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized(what)),
             status => Err(self.unexpected(status)),
         }
     }
 
-    fn issued(&self, token: Secret, bytes: &[u8]) -> Result<Issued, Error> {
+    fn issued(&self, token: Secret, bytes: Vec<u8>) -> Result<Issued, Error> {
         let not_keystone = || self.not_keystone("no token in its answer");
-        let body = TokenBody::from_keystone(bytes).ok_or_else(not_keystone)?;
-        let json = std::str::from_utf8(bytes)
-            .ok()
-            .and_then(|text| JsonText::parse(text).ok())
-            .ok_or_else(not_keystone)?;
-        Ok(Issued { token, body, json })
+        let body = TokenBody::from_keystone(&bytes).ok_or_else(not_keystone)?;
+        let json = String::from_utf8(bytes).map_err(|_| not_keystone())?;
+        Ok(Issued {
+            token,
+            body,
+            json: Secret::new(json),
+        })
     }
 
     async fn call(
         &self,
         method: Method,
         mut headers: HeaderMap,
-        body: Option<String>,
+        body: Option<Bytes>,
     ) -> Result<(StatusCode, HeaderMap, Vec<u8>), Error> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/auth/tokens", url.path().trim_end_matches('/')));
@@ -369,39 +361,105 @@ fn versioned(auth_url: &Url) -> Result<Url, Error> {
     Ok(url)
 }
 
-fn password_body(credential: &Credential, fallback_project: Option<&str>) -> Value {
-    let Credential::Password {
-        username,
-        user_id,
-        user_domain_name,
-        user_domain_id,
-        password,
-        project_name,
-        project_domain_name,
-        project_domain_id,
-    } = credential
-    else {
-        return Value::Null;
+/// What is sent to get a token. The only place where a secret stands in the clear is the buffer that is made of this.
+#[derive(Serialize)]
+struct AuthBody<'a> {
+    auth: Auth<'a>,
+}
+
+#[derive(Serialize)]
+struct Auth<'a> {
+    identity: Identity<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct Identity<'a> {
+    methods: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<ByPassword<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_credential: Option<ByApplicationCredential<'a>>,
+}
+
+#[derive(Serialize)]
+struct ByPassword<'a> {
+    user: User<'a>,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<Value>,
+    password: InClear<'a>,
+}
+
+#[derive(Serialize)]
+struct ByApplicationCredential<'a> {
+    id: &'a str,
+    secret: InClear<'a>,
+}
+
+/// The body that asks for a token for `credential`; none for a token, which is asked about.
+fn auth_body<'a>(
+    credential: &'a Credential,
+    fallback_project: Option<&str>,
+) -> Option<AuthBody<'a>> {
+    let (identity, scope) = match credential {
+        Credential::Token(_) => return None,
+        Credential::ApplicationCredential { id, secret } => {
+            let identity = Identity {
+                methods: ["application_credential"],
+                password: None,
+                application_credential: Some(ByApplicationCredential {
+                    id,
+                    secret: InClear(secret),
+                }),
+            };
+            (identity, None)
+        }
+        Credential::Password {
+            username,
+            user_id,
+            user_domain_name,
+            user_domain_id,
+            password,
+            project_name,
+            project_domain_name,
+            project_domain_id,
+        } => {
+            let by_name = user_id.is_none();
+            let user = User {
+                id: user_id.as_deref(),
+                name: username.as_deref().filter(|_| by_name),
+                domain: by_name
+                    .then(|| domain(user_domain_id.as_deref(), user_domain_name.as_deref())),
+                password: InClear(password),
+            };
+            let identity = Identity {
+                methods: ["password"],
+                password: Some(ByPassword { user }),
+                application_credential: None,
+            };
+            let project = match (fallback_project, project_name) {
+                (Some(id), _) => Some(json!({"id": id})),
+                (None, Some(name)) => Some(json!({
+                    "name": name,
+                    "domain": domain(project_domain_id.as_deref(), project_domain_name.as_deref()),
+                })),
+                (None, None) => None,
+            };
+            (identity, project.map(|project| json!({"project": project})))
+        }
     };
-    let secret = password.expose();
-    let user = match user_id {
-        Some(id) => json!({"id": id, "password": secret}),
-        None => json!({
-            "name": username,
-            "domain": domain(user_domain_id.as_deref(), user_domain_name.as_deref()),
-            "password": secret,
-        }),
-    };
-    let identity = json!({"methods": ["password"], "password": {"user": user}});
-    let project = match (fallback_project, project_name) {
-        (Some(id), _) => json!({"id": id}),
-        (None, Some(name)) => json!({
-            "name": name,
-            "domain": domain(project_domain_id.as_deref(), project_domain_name.as_deref()),
-        }),
-        (None, None) => return json!({"auth": {"identity": identity}}),
-    };
-    json!({"auth": {"identity": identity, "scope": {"project": project}}})
+    Some(AuthBody {
+        auth: Auth { identity, scope },
+    })
 }
 
 fn domain(id: Option<&str>, name: Option<&str>) -> Value {
@@ -453,14 +511,15 @@ mod tests {
             project_domain_name: Some("D".into()),
             project_domain_id: None,
         };
+        let body = |project| serde_json::to_value(auth_body(&credential, project)).unwrap();
         assert_eq!(
-            password_body(&credential, None),
+            body(None),
             json!({"auth": {
                 "identity": {"methods": ["password"], "password": {"user": {
                     "name": "u", "password": "p", "domain": {"id": "default"}}}},
                 "scope": {"project": {"name": "x", "domain": {"name": "D"}}}}})
         );
-        let by_id = password_body(&credential, Some("p1"));
+        let by_id = body(Some("p1"));
         assert_eq!(by_id["auth"]["scope"], json!({"project": {"id": "p1"}}));
     }
 }

@@ -11,7 +11,7 @@ use super::{
     keystone,
     path::RelativePath,
     proxy::{complete, location, method, redirected},
-    scrub::Scrubber,
+    scrub::Needles,
     tls::Tls,
     trace::Trace,
 };
@@ -241,7 +241,7 @@ fn drop_credentials(headers: &mut HeaderMap) {
 
 async fn read(clouds: &Clouds, response: reqwest::Response) -> Result<CloudResponse, Error> {
     let cap = clouds.settings.response_bytes;
-    let nothing = Scrubber::new([]);
+    let nothing = Needles::default();
     let head = Head {
         status: response.status().as_u16(),
         headers: headers::incoming(response.headers(), &nothing),

@@ -75,7 +75,7 @@ impl Run {
         loop {
             let response = self.transmit(&access, &mut passed).await?;
             let status = response.status();
-            trace.answered(status.as_u16(), service_request_id(&response, &access));
+            trace.answered(status.as_u16(), self.service_request_id(&response));
             if status == StatusCode::UNAUTHORIZED && may_renew && passed.is_replayable() {
                 may_renew = false;
                 if let Some(renewed) = Box::pin(self.renew(&access)).await? {
@@ -95,15 +95,15 @@ impl Run {
                 }
                 None => {
                     passed.check_coding(&response)?;
-                    let scrubber = Scrubber::new([&access.token]);
+                    let needles = self.needles();
                     let head = Head {
                         status: status.as_u16(),
-                        headers: headers::incoming(response.headers(), &scrubber),
+                        headers: headers::incoming(response.headers(), &needles),
                     };
                     return Ok(Answer {
                         head,
                         response,
-                        scrubber,
+                        scrubber: Scrubber::new(needles),
                     });
                 }
             }
@@ -175,7 +175,8 @@ impl Run {
         if asked.is_allowed(&self.scope.spec.access) {
             return Ok(());
         }
-        let denial = asked.denial();
+        // A redirect's path is the cloud's own words.
+        let denial = self.clean(asked.denial());
         trace.warn(&denial);
         Err(Error::Denied(denial))
     }
@@ -193,6 +194,17 @@ impl Run {
         }
         let sent = self.client.execute(request).await;
         sent.map_err(|failure| failure.into_error(&format!("{} service", passed.service_type)))
+    }
+
+    fn service_request_id(&self, response: &Response) -> Option<String> {
+        let id = [
+            "x-openstack-request-id",
+            "x-compute-request-id",
+            "x-trans-id",
+        ]
+        .iter()
+        .find_map(|name| response.headers().get(*name))?;
+        Some(self.clean(id.to_str().ok()?.to_owned()))
     }
 
     /// Turns `passed` to `location`, which must be below the same endpoint and allowed like any request.
@@ -295,15 +307,4 @@ pub(super) fn redirected(status: StatusCode, method: &Method) -> Method {
         (303, _) | (301 | 302, &Method::POST) => Method::GET,
         (_, method) => method.clone(),
     }
-}
-
-fn service_request_id(response: &Response, access: &Access) -> Option<String> {
-    let id = [
-        "x-openstack-request-id",
-        "x-compute-request-id",
-        "x-trans-id",
-    ]
-    .iter()
-    .find_map(|name| response.headers().get(*name))?;
-    Some(Scrubber::new([&access.token]).text(id.to_str().ok()?))
 }

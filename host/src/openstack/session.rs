@@ -1,13 +1,17 @@
 //! One run's access to its cloud.
 
 use std::{
+    borrow::Cow,
     fmt,
-    sync::{Arc, RwLock},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use tokio::time::timeout;
 
-use crate::domain::{ActionSpec, Credential, Journal, ProjectId, RequestContext, TargetCloud};
+use crate::domain::{
+    ActionSpec, Credential, Journal, ProjectId, RequestContext, Secret, TargetCloud,
+};
 
 use super::{
     Body, BodyReader, BodyWriter, Catalog, CloudRequest, CloudResponse, Clouds, ConnectError,
@@ -18,6 +22,7 @@ use super::{
     client::Client,
     keystone::{self, Keystone},
     proxy::{Answer, Upload},
+    scrub::Needles,
     tls::Tls,
     token::{self, TokenBody},
     trace::Trace,
@@ -50,6 +55,8 @@ pub(super) struct Run {
     /// The catalog that came with the request.
     pub(super) given: Option<Catalog>,
     pub(super) current: RwLock<Option<Arc<Access>>>,
+    /// Every secret that the run has had: what comes back is searched for all of them.
+    pub(super) secrets: RwLock<Arc<Needles>>,
 }
 
 impl fmt::Debug for Session {
@@ -87,7 +94,7 @@ impl Session {
         })?;
         let given = match &target.catalog {
             Some(text) => Some(
-                TokenBody::from_caller(text.as_str())
+                TokenBody::from_caller(text.expose())
                     .map_err(|bad| ConnectError::new("service_catalog", bad.to_string()))?,
             ),
             None => None,
@@ -97,9 +104,10 @@ impl Session {
         {
             return Err(ConnectError::new(
                 "auth_token",
-                "is empty, or has characters that no header can carry",
+                "is empty, longer than 8 KiB, or has characters that no header can carry",
             ));
         }
+        let secrets = Needles::new(to_take_out(&target.credential));
         let run = Run {
             clouds,
             scope,
@@ -109,6 +117,7 @@ impl Session {
             tls_key,
             given: given.as_ref().map(|body| body.catalog.clone()),
             current: RwLock::default(),
+            secrets: RwLock::new(Arc::new(secrets)),
         };
         if let Some(body) = given {
             run.check_project(&body)?;
@@ -117,21 +126,41 @@ impl Session {
                     return Err(Fault::Expired.into());
                 }
                 let access = Access::given(token.clone(), body, now);
-                *run.current
-                    .write()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(access));
+                run.set_current(Arc::new(access));
             }
         }
         Ok(Self(Arc::new(run)))
     }
 
-    /// Makes sure that there is a valid token with a catalog, with at most one identity call.
+    /// Makes sure that there is a valid token with a catalog, with at most one identity call. A token that the host
+    /// cannot renew must be good for `timeout`, as far as its expiry is known.
     ///
     /// # Errors
-    /// When Keystone is unreachable, is none, or refuses, or the target's project is not the token's.
-    pub async fn connect(&self) -> Result<(), ConnectError> {
-        self.0.access().await?;
-        Ok(())
+    /// When Keystone is unreachable, is none, or refuses, the target's project is not the token's, or the token expires
+    /// too soon.
+    pub async fn connect(&self, timeout: Duration) -> Result<(), ConnectError> {
+        let access = self.0.access().await?;
+        let now = self.0.clouds.clock.now();
+        match access.body.expires_at {
+            Some(expires) if expires < now.after(timeout) && !self.0.is_renewable() => {
+                Err(ConnectError::new(
+                    "auth_token",
+                    format!(
+                        "the token expires in {} s, sooner than the run's timeout of {} s; get a new one, or set \
+                         params.timeout below it",
+                        expires.since(now).as_secs(),
+                        timeout.as_secs_f64(),
+                    ),
+                ))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// `text` without the run's secrets: what an action says goes to people, and into the store.
+    #[must_use]
+    pub fn clean(&self, text: String) -> String {
+        self.0.clean(text)
     }
 
     /// The cloud itself, with its credential.
@@ -148,20 +177,22 @@ impl Session {
         let access = self.0.access().await?;
         let (target, body) = (&self.0.target, &access.body);
         let project = body.project.clone().unwrap_or_default();
+        let clean = |text: String| self.0.clean(text);
         Ok(TokenFacts {
             auth_url: target.auth_url.to_string(),
             region: target
                 .region
                 .clone()
                 .or_else(|| self.0.clouds.settings.default_region.clone()),
-            project_id: project.id.or_else(|| target.project_id.clone()),
-            project_name: project.name,
+            project_id: project.id.or_else(|| target.project_id.clone()).map(clean),
+            project_name: project.name.map(clean),
             user_id: body
                 .user
                 .as_ref()
                 .and_then(|user| user.id.clone())
-                .or_else(|| target.user_id.clone()),
-            roles: body.roles.clone(),
+                .or_else(|| target.user_id.clone())
+                .map(clean),
+            roles: body.roles.iter().cloned().map(clean).collect(),
             expires_at: body.expires_at,
             is_target: target.is_target,
         })
@@ -174,7 +205,10 @@ impl Session {
     pub async fn services(&self) -> Result<Vec<(String, String)>, Error> {
         let access = self.0.access().await?;
         let interface = &self.0.clouds.settings.interface;
-        Ok(self.0.catalog(&access).services(interface))
+        let services = self.0.catalog(&access).services(interface).into_iter();
+        Ok(services
+            .map(|(kind, region)| (self.0.clean(kind), self.0.clean(region)))
+            .collect())
     }
 
     /// Sends one request and reads the whole answer.
@@ -248,15 +282,12 @@ impl Run {
         trace: &mut Trace,
     ) -> Result<CloudResponse, Error> {
         let cap = self.clouds.settings.response_bytes;
-        let Answer {
-            head,
-            response,
-            scrubber,
-        } = self.exchange(request, upload, trace).await?;
+        let Answer { head, response, .. } = self.exchange(request, upload, trace).await?;
+        let needles = self.needles();
         match body::read(response, cap).await {
             Ok(Some(bytes)) => Ok(CloudResponse {
                 head,
-                body: Body::from_bytes(scrubber.whole(&bytes)),
+                body: Body::from_bytes(needles.whole(bytes)),
             }),
             Ok(None) => Err(Error::TooLarge(cap)),
             Err(failure) => Err(failure.into_error("service")),
@@ -275,6 +306,29 @@ impl Run {
             .or(self.target.project_id.as_deref())
     }
 
+    /// What is looked for in all that comes back.
+    pub(super) fn needles(&self) -> Arc<Needles> {
+        Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// `text` without the run's secrets.
+    pub(super) fn clean(&self, text: String) -> String {
+        match self.needles().text(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(clean) => clean,
+        }
+    }
+
+    /// Takes a token into use, and from then on out of all that comes back.
+    pub(super) fn set_current(&self, access: Arc<Access>) {
+        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        if !secrets.has(&access.token) {
+            *secrets = Arc::new(secrets.and(&access.token));
+        }
+        drop(secrets);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(access);
+    }
+
     fn trace(&self, request: &CloudRequest) -> Trace {
         Trace::begin(
             self.scope.journal.clone(),
@@ -283,6 +337,22 @@ impl Run {
             &request.service_type,
             request.path.split(['?', '#']).next().unwrap_or_default(),
         )
+    }
+}
+
+/// What of a credential is looked for in what comes back.
+///
+/// An action has no way to a password, and short ones are words that its results are full of.
+fn to_take_out(credential: &Credential) -> Option<&Secret> {
+    const SHORTEST_PASSWORD: usize = 12;
+    match credential {
+        Credential::Token(token) => Some(token),
+        Credential::Password {
+            password: secret, ..
+        }
+        | Credential::ApplicationCredential { secret, .. } => {
+            (secret.expose().len() >= SHORTEST_PASSWORD).then_some(secret)
+        }
     }
 }
 

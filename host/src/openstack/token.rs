@@ -4,7 +4,7 @@ use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::{JsonText, Secret, Timestamp};
+use crate::domain::{Secret, Timestamp};
 
 use super::catalog::{Catalog, WireService};
 
@@ -233,11 +233,17 @@ pub struct Issued {
     /// What it is.
     pub body: TokenBody,
     /// Keystone's own text of it, to hand on as a catalog.
-    pub json: JsonText,
+    pub json: Secret,
 }
+
+/// The longest token. Keystone's are a few hundred bytes, and web servers take no longer header.
+const LONGEST: usize = 8 << 10;
 
 /// `secret` as a header that is in no log; none when a header cannot carry it.
 pub(super) fn header(secret: &Secret) -> Option<HeaderValue> {
+    if secret.expose().len() > LONGEST {
+        return None;
+    }
     let mut value = HeaderValue::from_str(secret.expose()).ok()?;
     value.set_sensitive(true);
     (!value.is_empty()).then_some(value)

@@ -9,7 +9,10 @@ use super::{
     limits::{self, Exceeded},
     log::cut,
 };
-use crate::domain::{ActionSpec, Failure, JsonText, Outcome};
+use crate::{
+    domain::{ActionSpec, Failure, JsonText, Outcome},
+    openstack::Session,
+};
 
 /// The longest message of a failure; the rest of it is cut off.
 const MESSAGE_BYTES: usize = 64 << 10;
@@ -22,6 +25,7 @@ impl Runtime {
     pub async fn run(&self, module: &Module, run: Run) -> Outcome {
         let settings = &self.shared.settings;
         let spec = Arc::clone(&run.scope.spec);
+        let session = run.session.clone();
         // The bindings take JSON as a `String`.
         let input = run.input.as_str().to_owned();
         let memory_bytes = settings.memory_bytes();
@@ -37,10 +41,38 @@ impl Runtime {
             limits::metered(settings.cpu_time(), call).await
         };
         match answer {
-            Some(Ok(answer)) => outcome_of(answer, &spec, settings),
-            Some(Err(err)) => Outcome::Failed(error::failure(&err, store.data())),
+            Some(Ok(answer)) => outcome_of(cleaned(answer, session.as_deref()), &spec, settings),
+            Some(Err(err)) => {
+                let failure = error::failure(&err, store.data());
+                let message = clean(failure.message, session.as_deref());
+                Outcome::Failed(Failure { message, ..failure })
+            }
             None => Outcome::Failed(error::over_limit(Exceeded::Cpu, settings)),
         }
+    }
+}
+
+/// The answer without the run's secrets, before anything is cut off or checked.
+fn cleaned(
+    answer: Result<actions::Outcome, types::Failure>,
+    session: Option<&Session>,
+) -> Result<actions::Outcome, types::Failure> {
+    match answer {
+        Ok(actions::Outcome::Done(text)) => Ok(actions::Outcome::Done(clean(text, session))),
+        Ok(actions::Outcome::Pending) => Ok(actions::Outcome::Pending),
+        Err(failure) => Err(types::Failure {
+            message: clean(failure.message, session),
+            detail: failure.detail.map(|text| clean(text, session)),
+            retryable: failure.retryable,
+        }),
+    }
+}
+
+/// `text` without the secrets of `session`; as it is where there is none.
+fn clean(text: String, session: Option<&Session>) -> String {
+    match session {
+        Some(session) => session.clean(text),
+        None => text,
     }
 }
 

@@ -82,7 +82,8 @@ pub(super) fn store(
 ) -> Store<Guest> {
     let settings = &shared.settings;
     let journal = run.as_ref().map(|run| Arc::clone(&run.scope.journal));
-    let stdio = Arc::new(Stdio::new(journal, Arc::clone(&shared.clock)));
+    let session = run.as_ref().and_then(|run| run.session.clone());
+    let stdio = Arc::new(Stdio::new(journal, session, Arc::clone(&shared.clock)));
     let wasi = WasiCtx::builder()
         .stdout(Output::new(&stdio, LogLevel::Info))
         .stderr(Output::new(&stdio, LogLevel::Warn))

@@ -13,6 +13,7 @@ use super::{bindings::zonda::action::log, guest::Guest};
 use crate::{
     clock::Clock,
     domain::{Journal, LogLevel, LogLine},
+    openstack::Session,
 };
 
 /// The longest message; the rest of it is cut off.
@@ -37,8 +38,8 @@ impl log::Host for Guest {
                     log::Level::Warn => LogLevel::Warn,
                     log::Level::Error => LogLevel::Error,
                 },
-                message: cut(message, MESSAGE_BYTES),
-                fields: object(fields),
+                message: cut(run.clean(message), MESSAGE_BYTES),
+                fields: object(run.clean(fields)),
             });
         }
         Ok(())
@@ -69,6 +70,7 @@ fn object(fields: String) -> String {
 /// Standard output and standard error of one guest, taken apart into lines. Never blocks, never grows.
 pub(super) struct Stdio {
     journal: Option<Arc<Journal>>,
+    session: Option<Arc<Session>>,
     clock: Arc<dyn Clock>,
     lines: Mutex<Lines>,
 }
@@ -81,9 +83,15 @@ struct Lines {
 }
 
 impl Stdio {
-    pub(super) fn new(journal: Option<Arc<Journal>>, clock: Arc<dyn Clock>) -> Self {
+    /// Lines of a run go to its journal, without the secrets of its session.
+    pub(super) fn new(
+        journal: Option<Arc<Journal>>,
+        session: Option<Arc<Session>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             journal,
+            session,
             clock,
             lines: Mutex::default(),
         }
@@ -117,7 +125,11 @@ impl Stdio {
         if line.is_empty() || (level == LogLevel::Info && self.drops_line()) {
             return;
         }
-        let line = String::from_utf8_lossy(line);
+        let line = String::from_utf8_lossy(line).into_owned();
+        let line = match &self.session {
+            Some(session) => session.clean(line),
+            None => line,
+        };
         if level == LogLevel::Warn {
             lines.remember(&line);
         }
@@ -125,7 +137,7 @@ impl Stdio {
             journal.log(LogLine {
                 at: self.clock.now(),
                 level,
-                message: line.into_owned(),
+                message: line,
                 fields: String::new(),
             });
         }
@@ -254,7 +266,7 @@ mod tests {
     #[test]
     fn writes_become_lines_and_the_last_needs_no_end() {
         let journal = journal();
-        let stdio = Stdio::new(Some(Arc::clone(&journal)), Arc::new(SystemClock));
+        let stdio = Stdio::new(Some(Arc::clone(&journal)), None, Arc::new(SystemClock));
         stdio.write(LogLevel::Info, b"one\ntw");
         stdio.write(LogLevel::Info, b"o\n\nthree");
         drop(stdio);
@@ -264,7 +276,7 @@ mod tests {
     #[test]
     fn a_line_without_end_stays_bounded() {
         let journal = journal();
-        let stdio = Stdio::new(Some(Arc::clone(&journal)), Arc::new(SystemClock));
+        let stdio = Stdio::new(Some(Arc::clone(&journal)), None, Arc::new(SystemClock));
         for _ in 0..100 {
             stdio.write(LogLevel::Warn, &[b'x'; 1000]);
         }

@@ -74,6 +74,16 @@ pub struct Run {
     pub callback_url: Option<String>,
 }
 
+impl Run {
+    /// `text` without the secrets of the run's session.
+    fn clean(&self, text: String) -> String {
+        match &self.session {
+            Some(session) => session.clean(text),
+            None => text,
+        }
+    }
+}
+
 /// The engine with everything that is loaded.
 pub struct Runtime {
     engine: Engine,

@@ -1,6 +1,7 @@
 //! Builds every concrete part, listens, and drains when told to end. Only this module knows which parts are in use.
 
 mod door;
+pub mod keys;
 mod metered;
 mod seat;
 mod shutdown;
@@ -32,12 +33,9 @@ use crate::{
     openstack::Clouds,
     policy::Policy,
     runtime::ArtefactKey,
-    store::{KeyRing, SledStore},
+    store::SledStore,
     telemetry,
 };
-
-/// The variable of the environment that holds the key ring, where it is not a file in the data folder.
-const KEYS_VARIABLE: &str = "ZONDA_KEYS";
 
 /// Serves until SIGTERM or SIGINT. Returns when what was under way has ended or its grace period is over.
 ///
@@ -157,7 +155,7 @@ async fn build_engine(
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<Engine>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let keys = load_keys(&folders.root, &*clock)?;
+    let keys = keys::load(&folders.root, &*clock)?;
     let (path, cache_mib) = (folders.root.join("store"), config.store.cache_mib);
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path, cache_mib))
         .await?
@@ -217,20 +215,6 @@ async fn build_engine(
 fn metered<T>(inner: T, metrics: &Arc<Metrics>) -> Arc<Metered<T>> {
     let metrics = Arc::clone(metrics);
     Arc::new(Metered { inner, metrics })
-}
-
-fn load_keys(root: &Path, clock: &dyn Clock) -> Result<KeyRing> {
-    match std::env::var_os(KEYS_VARIABLE) {
-        Some(text) => {
-            let text = text
-                .to_str()
-                .with_context(|| format!("{KEYS_VARIABLE} is not UTF-8"))?;
-            KeyRing::parse(text).with_context(|| format!("{KEYS_VARIABLE} holds no key ring"))
-        }
-        None => {
-            KeyRing::load(&root.join("keys"), clock.now()).context("the key ring cannot be read")
-        }
-    }
 }
 
 /// The folder of the shipped components: the one that is set, else the first beside the program.

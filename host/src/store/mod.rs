@@ -28,7 +28,7 @@ pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
 pub use query::{List, Query};
 pub use ring::RingError;
-pub use seal::{KeyRing, Place, SealError};
+pub use seal::{KeyFacts, KeyRing, Place, SealError};
 pub use settings::Settings;
 pub use wanted::Wanted;
 

@@ -46,8 +46,16 @@ pub enum RingError {
         source: io::Error,
     },
     /// A ring that came as a setting cannot be written.
-    #[error("the key ring came from a setting: add a line with another key to its end there")]
+    #[error(
+        "the key ring came from a setting: change it there, by adding a line of `zonda keys generate` to its end or by taking one out"
+    )]
     NotAFile,
+    /// No key has that id.
+    #[error("the key ring has no key {0}: `zonda keys list` shows those that it has")]
+    NoSuchKey(String),
+    /// The newest key seals what is kept from now on.
+    #[error("key {0} is the newest, which seals: run `zonda keys rotate` before you drop it")]
+    Newest(String),
     /// The machine has no randomness to give.
     #[error("the machine gives no random bytes for a key")]
     NoRandomness,
@@ -82,6 +90,11 @@ impl Key {
             Hmac::<Sha256>::new_from_slice(&*self.bytes).expect("HMAC takes keys of every length");
         mac.update(purpose.as_bytes());
         Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
+    /// When it was made.
+    pub(super) const fn created_at(&self) -> Timestamp {
+        self.created_at
     }
 
     /// Its id: made from the key, so that a key which replaced a lost one is never taken for it.
@@ -193,20 +206,34 @@ fn save(
 
 fn text(keys: &[Key]) -> Zeroizing<String> {
     const HEADER: &str = "# Seals what is private in the store. Without this file it cannot be read. Newest key last.\n";
-    const LINE_BYTES: usize = 128;
+    // Reserved at once, so that growing leaves no copies behind.
     let mut text = Zeroizing::new(String::with_capacity(
         HEADER.len() + LINE_BYTES * keys.len(),
     ));
     text.push_str(HEADER);
     for key in keys {
-        text.push_str(&hex(key.id()));
-        text.push(' ');
-        text.push_str(&key.created_at.to_string().replace(' ', "T"));
-        text.push_str("Z ");
-        BASE64.encode_string(*key.bytes, &mut text);
-        text.push('\n');
+        push_line(&mut text, key);
     }
     text
+}
+
+/// More than a line takes.
+const LINE_BYTES: usize = 128;
+
+/// The line of `key` in a ring.
+pub(super) fn line(key: &Key) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(LINE_BYTES));
+    push_line(&mut text, key);
+    text
+}
+
+fn push_line(text: &mut String, key: &Key) {
+    text.push_str(&hex(key.id()));
+    text.push(' ');
+    text.push_str(&key.created_at.to_string().replace(' ', "T"));
+    text.push_str("Z ");
+    BASE64.encode_string(*key.bytes, text);
+    text.push('\n');
 }
 
 /// An id as text.

@@ -73,6 +73,17 @@ impl From<Key> for Lock {
     }
 }
 
+/// What may be known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether it is the one that seals: the newest.
+    pub seals: bool,
+}
+
 /// The keys that seal: the newest seals, all open. It does not print and is zeroed on drop.
 pub struct KeyRing {
     oldest: Lock,
@@ -112,6 +123,14 @@ impl KeyRing {
         Self::of(vec![Key::generate(now)?], None)
     }
 
+    /// The ring in the file at `path`, which must be there.
+    ///
+    /// # Errors
+    /// When it is not, others may read it, or it holds no ring.
+    pub fn read(path: &Path) -> Result<Self, RingError> {
+        Self::of(ring::read(path)?, Some(path.to_path_buf()))
+    }
+
     fn of(keys: Vec<Key>, file: Option<PathBuf>) -> Result<Self, RingError> {
         let mut locks = keys.into_iter().map(Lock::from);
         Ok(Self {
@@ -134,10 +153,71 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Takes the key with this id out of the file for good. What it seals does not open from then on: seal all of it
+    /// again before ([`KeyRing::reseal`]).
+    ///
+    /// # Errors
+    /// When there is no such key, it is the newest, the ring is not a file, or the file cannot be replaced.
+    pub fn drop_key(&mut self, id: &str) -> Result<(), RingError> {
+        self.check_droppable(id)?;
+        let path = self.file.as_ref().ok_or(RingError::NotAFile)?;
+        let mut keys = ring::read(path)?;
+        keys.retain(|key| ring::hex(key.id()) != id);
+        ring::replace(path, &keys)?;
+        *self = Self::of(keys, Some(path.clone()))?;
+        Ok(())
+    }
+
+    /// Whether [`KeyRing::drop_key`] would know the key with this id and not need it any more.
+    ///
+    /// # Errors
+    /// When there is no such key, or it is the newest.
+    pub fn check_droppable(&self, id: &str) -> Result<(), RingError> {
+        match self.keys().into_iter().find(|key| key.id == id) {
+            None => Err(RingError::NoSuchKey(id.to_owned())),
+            Some(key) if key.seals => Err(RingError::Newest(id.to_owned())),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// What may be known of the keys, oldest first.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyFacts> {
+        let newest = self.newest().id;
+        self.locks()
+            .map(|lock| KeyFacts {
+                id: ring::hex(lock.id),
+                created_at: lock.key.created_at(),
+                seals: lock.id == newest,
+            })
+            .collect()
+    }
+
+    /// A line with a fresh key, for a ring that is a setting.
+    ///
+    /// # Errors
+    /// When the machine gives no random bytes.
+    pub fn fresh_line(now: Timestamp) -> Result<Zeroizing<String>, RingError> {
+        Ok(ring::line(&Key::generate(now)?))
+    }
+
+    /// Seals with the newest key what another one sealed for `place`; none when the newest did.
+    ///
+    /// # Errors
+    /// As of [`KeyRing::open`].
+    pub fn reseal(&self, place: &Place, sealed: &Sealed) -> Result<Option<Sealed>, SealError> {
+        let (_, _, id) = parts(&sealed.0).ok_or(SealError::Forged)?;
+        if id == self.newest().id {
+            return Ok(None);
+        }
+        let plaintext = self.open(place, sealed)?;
+        Ok(Some(self.seal(place, &plaintext)))
+    }
+
     /// Seals `plaintext` with the newest key for `place`.
     #[must_use]
     pub fn seal(&self, place: &Place, plaintext: &[u8]) -> Sealed {
-        let lock = self.newer.last().unwrap_or(&self.oldest);
+        let lock = self.newest();
         let mut nonce = [0; NONCE_BYTES];
         rand::rng().fill_bytes(&mut nonce);
         let payload = Payload {
@@ -177,6 +257,10 @@ impl KeyRing {
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         self.oldest.key.derive(&format!("zonda for {purpose}"))
+    }
+
+    fn newest(&self) -> &Lock {
+        self.newer.last().unwrap_or(&self.oldest)
     }
 
     fn locks(&self) -> impl Iterator<Item = &Lock> {
@@ -273,6 +357,41 @@ mod tests {
         assert_eq!(reopened.derive("artefacts"), derived);
         assert_ne!(reopened.derive("other"), derived);
         assert_ne!(before.0[1..9], after.0[1..9]);
+    }
+
+    #[test]
+    fn a_key_is_dropped_once_nothing_is_sealed_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring");
+        let mut ring = KeyRing::load(&path, NOW).unwrap();
+        let old = ring.keys()[0].id.clone();
+        let sealed = ring.seal(&place(1), b"x");
+        assert!(matches!(ring.drop_key(&old), Err(RingError::Newest(_))));
+        assert_eq!(ring.reseal(&place(1), &sealed), Ok(None));
+
+        ring.rotate(NOW).unwrap();
+        let resealed = ring.reseal(&place(1), &sealed).unwrap().unwrap();
+        assert!(ring.reseal(&place(2), &sealed).is_err());
+        ring.drop_key(&old).unwrap();
+        assert!(matches!(ring.drop_key(&old), Err(RingError::NoSuchKey(_))));
+
+        let reopened = KeyRing::read(&path).unwrap();
+        assert_eq!(reopened.keys().len(), 1);
+        assert_eq!(*reopened.open(&place(1), &resealed).unwrap(), b"x");
+        assert_eq!(
+            reopened.open(&place(1), &sealed),
+            Err(SealError::UnknownKey(old))
+        );
+    }
+
+    #[test]
+    fn a_fresh_line_is_a_ring() {
+        let line = KeyRing::fresh_line(NOW).unwrap();
+        let keys = KeyRing::parse(&line).unwrap().keys();
+        assert_eq!(
+            (keys.len(), keys[0].created_at.unix_ms()),
+            (1, 1_763_784_101_000)
+        );
     }
 
     #[test]

@@ -131,6 +131,18 @@ impl Drop for Flush {
     }
 }
 
+/// A writer to memory, and what reads all that was written so far and ends it.
+#[cfg(test)]
+pub(super) fn to_memory() -> (Lines, impl FnOnce() -> String) {
+    let memory = tests::Memory::default();
+    let (lines, flush) = start(memory.clone()).expect("a thread can be started");
+    let read = move || {
+        drop(flush);
+        memory.text()
+    };
+    (lines, read)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Mutex, PoisonError};
@@ -138,7 +150,13 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Memory(Arc<Mutex<Vec<u8>>>);
+    pub(super) struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Memory {
+        pub(super) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl Write for Memory {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -156,13 +174,11 @@ mod tests {
 
     #[test]
     fn everything_logged_before_the_end_is_written() {
-        let memory = Memory::default();
-        let (lines, flush) = start(memory.clone()).unwrap();
+        let (lines, read) = to_memory();
         for n in 0..1000 {
             writeln!(lines.make_writer(), "line {n}").unwrap();
         }
-        drop(flush);
-        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        let text = read();
         assert_eq!(text.lines().count(), 1000);
         assert!(text.ends_with("line 999\n"));
     }

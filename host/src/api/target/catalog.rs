@@ -1,48 +1,52 @@
 //! A service catalog that came with the request.
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{
     super::error::ApiError,
-    catalog_text,
     fields::{Given, from_base64},
     wrong,
 };
-use crate::domain::JsonText;
+use crate::domain::{Secret, wipe};
 
 /// Reads a catalog: base64 of JSON, or in `os.auth` the JSON itself.
 ///
 /// A token body (`{"token": {"catalog": […]}}`, or what stands in it), an object with a `catalog` alone, the bare list
 /// and Keystone v2's `serviceCatalog` are all taken.
-pub(super) fn parse(given: &Given) -> Result<JsonText, ApiError> {
+pub(super) fn parse(given: &Given) -> Result<Secret, ApiError> {
     let text = given.as_text();
-    let decoded;
     let json = if text.trim_start().starts_with(['{', '[']) {
-        text
+        Zeroizing::new(text.to_owned())
     } else {
-        decoded = from_base64(text)
-            .ok_or_else(|| wrong(given.name(), "must be base64 of a token body in JSON."))?;
-        &decoded
+        from_base64(text)
+            .ok_or_else(|| wrong(given.name(), "must be base64 of a token body in JSON."))?
     };
-    let value: Value = serde_json::from_str(json).map_err(|_| {
+    let value: Value = serde_json::from_str(&json).map_err(|_| {
         wrong(
             given.name(),
             "must be base64 of a token body, and what it holds is not JSON.",
         )
     })?;
-    let services = services(&value).ok_or_else(|| {
+    let checked = check(given.name(), &value);
+    wipe(value);
+    checked.map(|()| Secret::from(json))
+}
+
+fn check(name: &str, value: &Value) -> Result<(), ApiError> {
+    let services = services(value).ok_or_else(|| {
         wrong(
-            given.name(),
+            name,
             "has no catalog; it must be a token body of Keystone v3 with its `catalog` list.",
         )
     })?;
-    if let Some(at) = services.iter().position(|service| !is_service(service)) {
-        return Err(wrong(
-            given.name(),
+    match services.iter().position(|service| !is_service(service)) {
+        None => Ok(()),
+        Some(at) => Err(wrong(
+            name,
             &format!("entry {at} of the catalog is no service with `type` and `endpoints`."),
-        ));
+        )),
     }
-    Ok(catalog_text(&value))
 }
 
 fn services(value: &Value) -> Option<&Vec<Value>> {

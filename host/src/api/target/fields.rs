@@ -5,7 +5,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{super::error::ApiError, wrong};
-use crate::domain::Secret;
+use crate::domain::{Secret, private_json, wipe};
 
 macro_rules! fields {
     ($($variant:ident: $header:literal, [$first:literal $(, $alias:literal)*];)*) => {
@@ -126,13 +126,23 @@ impl Given {
             (_, Value::String(text)) => text,
             (Field::Insecure, Value::Bool(flag)) => flag.to_string(),
             (Field::ServiceCatalog, value @ (Value::Object(_) | Value::Array(_))) => {
-                value.to_string()
+                let json = private_json(&value);
+                wipe(value);
+                let mut json = json.expect("a JSON value has a form in JSON");
+                String::from_utf8(std::mem::take(&mut *json)).expect("JSON is UTF-8")
             }
-            (Field::Insecure, _) => return Err(wrong(&name, "must be true or false.")),
-            (Field::ServiceCatalog, _) => {
+            (Field::Insecure, value) => {
+                wipe(value);
+                return Err(wrong(&name, "must be true or false."));
+            }
+            (Field::ServiceCatalog, value) => {
+                wipe(value);
                 return Err(wrong(&name, "must be a token body, or base64 of one."));
             }
-            _ => return Err(wrong(&name, "must be a string.")),
+            (_, value) => {
+                wipe(value);
+                return Err(wrong(&name, "must be a string."));
+            }
         };
         Ok(Some(Self::text(field, name, text)))
     }
@@ -161,7 +171,12 @@ impl Given {
 }
 
 /// The text that base64 holds.
-pub(super) fn from_base64(text: &str) -> Option<String> {
-    let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    String::from_utf8(STANDARD.decode(compact).ok()?).ok()
+pub(super) fn from_base64(text: &str) -> Option<Zeroizing<String>> {
+    let mut compact = Zeroizing::new(String::with_capacity(text.len()));
+    compact.extend(text.chars().filter(|c| !c.is_ascii_whitespace()));
+    let mut bytes = Zeroizing::new(STANDARD.decode(&*compact).ok()?);
+    String::from_utf8(std::mem::take(&mut *bytes))
+        .map(Zeroizing::new)
+        .map_err(|error| Zeroizing::new(error.into_bytes()))
+        .ok()
 }

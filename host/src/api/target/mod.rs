@@ -8,12 +8,15 @@ mod fields;
 mod tests;
 
 use axum::http::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
 use self::fields::{Field, Given};
 use super::error::ApiError;
-use crate::domain::{Credential, CustomContext, JsonText, TargetCloud};
+use crate::domain::{Credential, CustomContext, PrivateObject, TargetCloud, wipe};
+
+/// The longest unknown key that a refusal repeats: what is longer may be a token in the wrong place.
+const LONGEST_SHOWN_KEY: usize = 32;
 
 /// The key of a custom context under which the target cloud comes.
 const OS_AUTH: &str = "os.auth";
@@ -34,15 +37,16 @@ impl Target {
     /// A 400 that says which field is wrong and what would be right.
     pub(crate) fn take(
         headers: &HeaderMap,
-        custom_context: Option<Map<String, Value>>,
+        custom_context: Option<PrivateObject>,
     ) -> Result<Self, ApiError> {
         let from_headers = from_headers(headers)?;
         let mut custom_context = custom_context;
         let os_auth = custom_context
             .as_mut()
-            .and_then(|context| context.remove(OS_AUTH));
+            .and_then(|context| context.take(OS_AUTH));
         let cloud = match (from_headers, os_auth) {
-            (Some(first), Some(_)) => {
+            (Some(first), Some(os_auth)) => {
+                wipe(os_auth);
                 return Err(ApiError::bad_request(format!(
                     "{}: the target cloud comes by X-Target-* headers or by custom_context[\"os.auth\"], not by both; \
                      leave one of them out.",
@@ -90,13 +94,23 @@ fn from_headers(headers: &HeaderMap) -> Result<Option<Vec<Given>>, ApiError> {
 
 fn from_os_auth(os_auth: Value) -> Result<Option<TargetCloud>, ApiError> {
     let Value::Object(members) = os_auth else {
+        wipe(os_auth);
         return Err(wrong(OS_AUTH, "must be an object."));
     };
+    let names: Vec<String> = members.keys().cloned().collect();
+    let mut members = PrivateObject::new(members);
     let mut given: Vec<Given> = Vec::new();
-    for (key, value) in members {
+    for key in names {
+        let value = members.take(&key).unwrap_or_default();
         let Some(field) = Field::of_member(&key) else {
+            wipe(value);
+            let shown = if key.len() <= LONGEST_SHOWN_KEY {
+                format!("unknown key \"{key}\"")
+            } else {
+                "an unknown key of great length".to_owned()
+            };
             return Err(ApiError::bad_request(format!(
-                "os.auth: unknown key \"{key}\"; known are {}, and the names of the X-Target-* headers.",
+                "os.auth: {shown}; known are {}, and the names of the X-Target-* headers.",
                 Field::members().join(", ")
             )));
         };
@@ -318,6 +332,7 @@ fn parse_pem(given: &Given) -> Result<String, ApiError> {
         text.to_owned()
     } else {
         fields::from_base64(text)
+            .map(|pem| pem.to_string())
             .filter(|pem| pem.contains(BEGIN))
             .ok_or_else(|| {
                 let right = if given.name() == Field::CaCert.header() {
@@ -336,11 +351,6 @@ fn parse_pem(given: &Given) -> Result<String, ApiError> {
             "must be certificates in PEM: one of them has no end.",
         ))
     }
-}
-
-/// A catalog as text, for the proxy's own parser.
-fn catalog_text(value: &Value) -> JsonText {
-    JsonText::from_value(value)
 }
 
 /// The headers of a target cloud.

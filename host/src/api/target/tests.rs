@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use super::Target;
-use crate::domain::{Credential, TargetCloud};
+use crate::domain::{Credential, PrivateObject, TargetCloud};
 
 const URI: (&str, &str) = ("X-Target-Auth-Uri", "https://keystone.example:5000/v3/");
 const TOKEN: (&str, &str) = ("X-Target-Auth-Token", "gAAAAAs3cret");
@@ -37,7 +37,7 @@ fn by_headers(pairs: &[(&str, &str)]) -> Result<Option<TargetCloud>, String> {
 
 fn by_os_auth(os_auth: Value) -> Result<Option<TargetCloud>, String> {
     let context = object(json!({ "ticket": 7, "os.auth": os_auth }));
-    Target::take(&HeaderMap::new(), Some(context))
+    Target::take(&HeaderMap::new(), Some(PrivateObject::new(context)))
         .map(|target| {
             assert_eq!(
                 target.custom_context.unwrap().expose().replace(' ', ""),
@@ -114,7 +114,7 @@ fn every_header_arrives() {
     assert_eq!(cloud.region.as_deref(), Some("R"));
     assert_eq!(cloud.ca_cert.as_deref(), Some(PEM));
     assert!(cloud.insecure);
-    assert!(cloud.catalog.unwrap().as_str().contains("nova"));
+    assert!(cloud.catalog.unwrap().expose().contains("nova"));
 }
 
 #[test]
@@ -405,7 +405,8 @@ fn wrong_os_auth_is_named_with_the_remedy() {
 #[test]
 fn headers_and_os_auth_at_once_are_refused() {
     let context = object(json!({ "os.auth": { "auth_url": URI.1, "auth_token": "t" } }));
-    let refusal = Target::take(&headers(&[URI, TOKEN]), Some(context)).unwrap_err();
+    let refusal =
+        Target::take(&headers(&[URI, TOKEN]), Some(PrivateObject::new(context))).unwrap_err();
     assert_eq!(refusal.status(), 400);
     assert!(refusal.message().contains("os.auth"));
 }

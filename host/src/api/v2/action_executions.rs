@@ -27,7 +27,10 @@ use crate::{
         target::Target,
     },
     auth::Caller,
-    domain::{ActionExecution, ActionExecutionId, ActionName, JsonText, Params, State as RunState},
+    domain::{
+        ActionExecution, ActionExecutionId, ActionName, JsonText, Params, PrivateObject,
+        State as RunState,
+    },
     engine::{StartAction, UpdateAction},
     policy::Rule,
 };
@@ -216,7 +219,11 @@ impl StartActionBody {
             Some(params) => parse_params(params.0)?,
             None => Params::default(),
         };
-        let target = Target::take(headers, self.custom_context.map(|context| context.0))?;
+        let target = Target::take(
+            headers,
+            self.custom_context
+                .map(|context| PrivateObject::new(context.0)),
+        )?;
         Ok(StartAction {
             name: ActionName::parse(&name).map_err(|_| {
                 ApiError::bad_request(format!("Failed to find action [action_name={name}]"))

@@ -116,3 +116,23 @@ async fn a_synchronous_run_is_not_paused() {
         panic!("it was paused")
     };
 }
+
+#[tokio::test]
+async fn a_panic_in_a_run_ends_that_run_alone() {
+    let host = Host::start().await;
+    let at_once = host.run(unsaved("t.panic")).await.unwrap().execution;
+    let mut kept = saved("t.panic");
+    kept.params.run_sync = true;
+    let kept = host.run(kept).await.unwrap().execution;
+    let left = host.leave("t.panic").await;
+    host.work_off().await;
+    for execution in [at_once, kept, host.get(left).await] {
+        assert_eq!(execution.state(), State::Error);
+        let output = output(&execution);
+        assert!(output.contains("fault of its own") && !output.contains("in a run"));
+    }
+    assert_eq!(
+        host.run(unsaved("t.echo")).await.unwrap().execution.state(),
+        State::Success
+    );
+}

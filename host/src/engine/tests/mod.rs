@@ -22,12 +22,12 @@ use super::{
 use crate::{
     clock::ManualClock,
     domain::{
-        ActionExecution, ActionExecutionId, ActionName, ActionSpec, Digest, Failure, JsonText,
-        LogLevel, LogLine, Module, ModuleName, Operation, Outcome, Params, ProjectId,
+        AccessRule, ActionExecution, ActionExecutionId, ActionName, ActionSpec, Digest, Failure,
+        JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Outcome, Params, ProjectId,
         RequestContext, Scope, State, Timestamp,
     },
     executor::{Call, FakeExecutor, HeldRun, HeldRuns},
-    openstack::Clouds,
+    openstack::{self, Clouds},
     store::{KeyRing, SledStore},
 };
 
@@ -63,7 +63,7 @@ impl Host {
         let parts = Parts {
             store: store.clone(),
             executor: executor.clone(),
-            clouds: Clouds::for_tests(),
+            clouds: clouds(&clock),
             keys: keys.clone(),
             clock: clock.clone(),
             settings,
@@ -93,7 +93,7 @@ impl Host {
         let parts = Parts {
             store: self.store.clone(),
             executor: self.executor.clone(),
-            clouds: Clouds::for_tests(),
+            clouds: clouds(&self.clock),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
             settings: Settings {
@@ -201,6 +201,16 @@ impl Worker {
     }
 }
 
+/// Clouds that nobody reaches, by the tests' clock.
+fn clouds(clock: &Arc<ManualClock>) -> Arc<Clouds> {
+    let clouds = Clouds::new(
+        openstack::Settings::default(),
+        &openstack::HttpSettings::default(),
+        clock.clone(),
+    );
+    Arc::new(clouds.unwrap())
+}
+
 fn executor() -> (FakeExecutor, HeldRuns) {
     let echo = |call: &Call| {
         let message = "said by the action".to_owned();
@@ -213,6 +223,14 @@ fn executor() -> (FakeExecutor, HeldRuns) {
         Outcome::Done(call.input.clone())
     };
     let fail = |_: &Call| Outcome::Failed(Failure::new("no luck"));
+    let cloudy = ActionSpec {
+        access: vec![AccessRule {
+            service_type: "compute".to_owned(),
+            method: "GET".to_owned(),
+            path: "/**".to_owned(),
+        }],
+        ..spec("t.cloudy")
+    };
     let later = ActionSpec {
         asynchronous: true,
         ..spec("t.later")
@@ -234,6 +252,8 @@ fn executor() -> (FakeExecutor, HeldRuns) {
     FakeExecutor::default()
         .with(spec("t.echo"), echo)
         .with(spec("t.fail"), fail)
+        .with(spec("t.panic"), |_| panic!("in a run"))
+        .with(cloudy, echo)
         .with(later, |_| Outcome::Pending)
         .with(strict, echo)
         .with(spec("own.echo"), echo)

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::*;
 use crate::{
-    domain::{Credential, CustomContext, Secret, TargetCloud},
+    domain::{Credential, CustomContext, PrivateObject, Secret, TargetCloud},
     store::{Kind, Store},
 };
 
@@ -14,7 +14,9 @@ const TOKEN_MARK: &str = "token-41aa";
 
 fn with_secrets(mut start: StartAction) -> StartAction {
     let context = value!({ "mark": CONTEXT_MARK });
-    start.custom_context = context.as_object().map(CustomContext::new);
+    start.custom_context = context
+        .as_object()
+        .map(|members| CustomContext::new(&PrivateObject::new(members.clone())));
     // Nobody asks it: the actions here have no access rules.
     start.target = Some(TargetCloud {
         auth_url: Url::parse("http://10.0.0.1:5000/v3").unwrap(),
@@ -101,6 +103,106 @@ async fn cancelling_erases_credentials_of_a_run_that_has_not_begun() {
         .id;
     host.update(id, State::Cancelled, None).await.unwrap();
     assert_eq!(host.get(id).await.target, None);
+}
+
+#[tokio::test]
+async fn credentials_are_erased_when_the_run_is_over_and_its_result_still_to_come() {
+    let host = Host::start().await;
+    let id = host
+        .run(with_secrets(saved("t.later")))
+        .await
+        .unwrap()
+        .execution
+        .id;
+    assert!(host.get(id).await.target.is_some());
+    host.work_off().await;
+    let execution = host.get(id).await;
+    assert_eq!(execution.state(), State::Running);
+    assert_eq!(execution.target, None);
+}
+
+#[tokio::test]
+async fn credentials_of_a_run_that_a_crash_ended_are_erased() {
+    let mut host = Host::start().await;
+    let id = host
+        .run(with_secrets(saved("t.hold")))
+        .await
+        .unwrap()
+        .execution
+        .id;
+    // The first host claims it and is gone.
+    let worker = Worker::start(&host.engine, &host.clock).await;
+    let _run = host.begun().await;
+    drop(worker);
+    host.clock.advance(LEASE + LEASE);
+    let other = host.another_engine().await;
+    Worker::start(&other, &host.clock).await.stop().await;
+    let execution = host.get(id).await;
+    assert_eq!(execution.state(), State::Error);
+    assert_eq!(execution.target, None);
+}
+
+#[tokio::test]
+async fn credentials_with_which_no_cloud_is_reached_are_erased() {
+    let host = Host::start().await;
+    let mut start = with_secrets(saved("t.cloudy"));
+    let target = start.target.as_mut().unwrap();
+    // With a catalog nobody is asked, so the run is taken; by the time it begins the token has expired.
+    target.catalog = Some(Secret::new(
+        value!({
+            "catalog": [], "methods": [], "project": { "id": "p1" }, "expires_at": expiry(90)
+        })
+        .to_string(),
+    ));
+    let id = host.run(start).await.unwrap().execution.id;
+    assert!(host.get(id).await.target.is_some());
+    host.clock.advance(Duration::from_secs(50));
+    host.work_off().await;
+    let execution = host.get(id).await;
+    assert_eq!(execution.state(), State::Error);
+    assert!(output(&execution).contains("the token expires in 40 s"));
+    assert_eq!(execution.target, None);
+}
+
+/// A time so many seconds after the tests' clock began.
+fn expiry(secs: i64) -> String {
+    Timestamp::from_unix_ms(1_000_000 + secs * 1000)
+        .to_string()
+        .replace(' ', "T")
+        + "Z"
+}
+
+#[tokio::test]
+async fn a_token_that_ends_before_its_run_may_is_refused() {
+    let host = Host::start().await;
+    let start = |action: &str, secs: i64, timeout: Option<u64>| {
+        let mut start = with_secrets(unsaved(action));
+        start.params.timeout_ms = timeout;
+        start.target.as_mut().unwrap().catalog = Some(Secret::new(
+            value!({
+                "catalog": [], "methods": [], "project": { "id": "p1" }, "expires_at": expiry(secs)
+            })
+            .to_string(),
+        ));
+        start
+    };
+    let Err(Error::BadInput(refusal)) = host.run(start("t.cloudy", 59, None)).await else {
+        panic!("it was taken")
+    };
+    assert_eq!(
+        refusal,
+        "Invalid target cloud: auth_token: the token expires in 59 s, sooner than the run's timeout of 60 s; get a new \
+         one, or set params.timeout below it"
+    );
+    for start in [
+        start("t.cloudy", 60, None),
+        start("t.cloudy", 59, Some(58_000)),
+        // It asks no cloud.
+        start("t.echo", 59, None),
+    ] {
+        let execution = host.run(start).await.unwrap().execution;
+        assert_eq!(execution.state(), State::Success);
+    }
 }
 
 #[tokio::test]

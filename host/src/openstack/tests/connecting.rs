@@ -14,6 +14,9 @@ use crate::openstack::{
     fake::{Response, Seen, answer, with_header},
 };
 
+/// How long the runs of these tests may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// A Keystone that knows [`TOKEN`] and issues `issued-1`, `issued-2`…; its services take what `takes` says.
 async fn cloud(takes: impl Fn(&str) -> bool + Clone + Send + Sync + 'static) -> Fake {
     let issued = Arc::new(AtomicUsize::new(0));
@@ -41,7 +44,7 @@ async fn cloud(takes: impl Fn(&str) -> bool + Clone + Send + Sync + 'static) -> 
 async fn a_catalog_that_came_along_costs_no_identity_call() {
     let (world, fake) = (world(), cloud(|_| true).await);
     let session = world.session(with_catalog(&fake));
-    session.connect().await.unwrap();
+    session.connect(TIMEOUT).await.unwrap();
     session.send(request("GET", "/servers")).await.unwrap();
     let facts = session.facts().await.unwrap();
     assert_eq!(facts.project_id.as_deref(), Some("p1"));
@@ -53,14 +56,19 @@ async fn a_catalog_that_came_along_costs_no_identity_call() {
 async fn a_token_is_asked_about_once_for_a_project() {
     let (world, fake) = (world(), cloud(|_| true).await);
     let sessions: Vec<Session> = (0..5).map(|_| world.session(by_token(&fake))).collect();
-    let answers = futures::future::join_all(sessions.iter().map(Session::connect)).await;
+    let answers =
+        futures::future::join_all(sessions.iter().map(|session| session.connect(TIMEOUT))).await;
     assert!(answers.iter().all(Result::is_ok));
-    world.session(by_token(&fake)).connect().await.unwrap();
+    world
+        .session(by_token(&fake))
+        .connect(TIMEOUT)
+        .await
+        .unwrap();
     assert_eq!(fake.identity_calls(), 1);
 
     let scope = world.scope("another", &[]);
     let session = world.clouds.session(scope, by_token(&fake)).unwrap();
-    session.connect().await.unwrap();
+    session.connect(TIMEOUT).await.unwrap();
     assert_eq!(fake.identity_calls(), 2);
 }
 
@@ -69,7 +77,7 @@ async fn a_wrong_target_is_told_by_its_field() {
     let (world, fake) = (world(), cloud(|_| true).await);
     let html = Fake::start(|_, _| with_header(200, "content-type", "text/html", "<html>")).await;
     let secret = |text: &str| Credential::Token(Secret::new(text.into()));
-    let catalog = |text: &str| Some(JsonText::parse(text).unwrap());
+    let catalog = |text: &str| Some(Secret::new(text.to_owned()));
     for (field, part, target) in [
         (
             "auth_token",
@@ -157,7 +165,7 @@ async fn a_wrong_target_is_told_by_its_field() {
     ] {
         let scope = world.scope("caller", &[]);
         let error = match world.clouds.session(scope, target) {
-            Ok(session) => session.connect().await.unwrap_err(),
+            Ok(session) => session.connect(TIMEOUT).await.unwrap_err(),
             Err(error) => error,
         };
         assert_eq!(error.field, field, "{error}");
@@ -188,7 +196,7 @@ async fn a_wrong_password_is_told() {
     );
     let error = world
         .session(by_password(&fake))
-        .connect()
+        .connect(TIMEOUT)
         .await
         .unwrap_err();
     assert_eq!(error.field, "password");
@@ -198,13 +206,13 @@ async fn a_wrong_password_is_told() {
 async fn the_hosts_own_token_is_renewed_before_it_expires() {
     let (world, fake) = (world(), cloud(|_| true).await);
     let session = world.session(by_password(&fake));
-    session.connect().await.unwrap();
+    session.connect(TIMEOUT).await.unwrap();
     world.clock.advance(Duration::from_secs(3600 - 61));
-    session.connect().await.unwrap();
+    session.connect(TIMEOUT).await.unwrap();
     assert_eq!(fake.identity_calls(), 1);
     world.clock.advance(Duration::from_secs(1));
     // The fake's next token has the same expiry, so it is good for this one request.
-    session.connect().await.unwrap();
+    session.connect(TIMEOUT).await.unwrap();
     assert_eq!(fake.identity_calls(), 2);
 }
 
@@ -212,7 +220,7 @@ async fn the_hosts_own_token_is_renewed_before_it_expires() {
 async fn a_refused_token_of_the_hosts_own_is_renewed_once_for_all() {
     let (world, fake) = (world(), cloud(|token| token != "issued-1").await);
     let session = world.session(by_password(&fake));
-    session.connect().await.unwrap();
+    session.connect(TIMEOUT).await.unwrap();
     world.clock.advance(Duration::from_secs(10));
     let requests = (0..4).map(|_| session.send(request("POST", "/servers")));
     for answer in futures::future::join_all(requests).await {

@@ -3,6 +3,7 @@
 mod connecting;
 mod outside;
 mod requests;
+mod secrets;
 mod streams;
 mod tls;
 mod transport;
@@ -93,6 +94,11 @@ impl World {
     }
 }
 
+/// A token body as it comes with a request.
+fn given_catalog(body: &serde_json::Value) -> Secret {
+    Secret::new(body.to_string())
+}
+
 fn by_token(fake: &Fake) -> TargetCloud {
     TargetCloud {
         auth_url: fake.url.parse().unwrap(),
@@ -110,7 +116,7 @@ fn by_token(fake: &Fake) -> TargetCloud {
 
 fn with_catalog(fake: &Fake) -> TargetCloud {
     TargetCloud {
-        catalog: Some(JsonText::from_value(&token_body(&fake.url, "p1", LATER))),
+        catalog: Some(given_catalog(&token_body(&fake.url, "p1", LATER))),
         ..by_token(fake)
     }
 }

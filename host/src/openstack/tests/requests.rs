@@ -202,7 +202,7 @@ async fn a_service_that_does_not_answer_is_given_up() {
         ..Settings::default()
     });
     let session = world.session(TargetCloud {
-        catalog: Some(JsonText::from_value(&token_body(&silent, "p1", LATER))),
+        catalog: Some(given_catalog(&token_body(&silent, "p1", LATER))),
         ..by_token(&fake)
     });
     assert_eq!(
@@ -221,7 +221,7 @@ async fn a_catalog_cannot_lead_to_loopback_or_to_the_host_itself() {
     let send = async |world: &World, url: String| {
         let target = TargetCloud {
             auth_url: "http://192.0.66.1/".parse().unwrap(),
-            catalog: Some(JsonText::from_value(&token_body(&url, "p1", LATER))),
+            catalog: Some(given_catalog(&token_body(&url, "p1", LATER))),
             ..by_token(&fake)
         };
         world.session(target).send(request("GET", "/servers")).await
@@ -292,7 +292,7 @@ async fn a_run_that_ends_before_the_answer_leaves_its_row() {
     let fake = Fake::start(|_, _| answer(200, &json!({}))).await;
     let world = world();
     let session = world.session(TargetCloud {
-        catalog: Some(JsonText::from_value(&token_body(&silent, "p1", LATER))),
+        catalog: Some(given_catalog(&token_body(&silent, "p1", LATER))),
         ..by_token(&fake)
     });
     let mut sending = Box::pin(session.send(request("GET", "/servers")));

@@ -61,7 +61,7 @@ async fn send(port: u16, ca_cert: Option<String>, insecure: bool) -> Result<u16,
         user_name: None,
         ca_cert,
         insecure,
-        catalog: Some(JsonText::from_value(&token_body(&url, "p1", LATER))),
+        catalog: Some(given_catalog(&token_body(&url, "p1", LATER))),
         is_target: true,
     };
     let answer = world()

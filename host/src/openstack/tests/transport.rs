@@ -66,7 +66,7 @@ impl Raw {
     fn target(&self) -> TargetCloud {
         TargetCloud {
             auth_url: self.url.parse().unwrap(),
-            catalog: Some(JsonText::from_value(&token_body(&self.url, "p1", LATER))),
+            catalog: Some(given_catalog(&token_body(&self.url, "p1", LATER))),
             credential: Credential::Token(Secret::new(TOKEN.to_owned())),
             region: None,
             project_id: None,
