@@ -8,6 +8,7 @@
 mod action_executions;
 mod crash_recovery;
 mod evil_clouds;
+mod evil_keystones;
 mod front_door;
 mod guest_limits;
 mod isolation;
