@@ -9,6 +9,7 @@ mod action_executions;
 mod crash_recovery;
 mod evil_clouds;
 mod evil_guests;
+mod evil_keystones;
 mod evil_uploads;
 mod executor_processes;
 mod fair_queue;
