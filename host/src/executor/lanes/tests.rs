@@ -104,7 +104,7 @@ async fn a_run_that_computes_goes_on_at_a_low_priority() {
 #[tokio::test]
 async fn the_next_runs_of_a_project_that_computes_begin_in_the_slow_lane() {
     let lanes = lanes();
-    let (_run, _) = slow_run(&lanes, pending).await;
+    lanes.usage.add(&project("p"), Duration::from_millis(100));
     let place = async || answer(&is_in_slow_lane().to_string());
     assert_eq!(lanes.begin(project("p"), place()).await, answer("true"));
     assert_eq!(lanes.begin(project("q"), place()).await, answer("false"));
