@@ -234,7 +234,7 @@ pub(crate) async fn the_jobs_of_a_project_are_counted(store: &dyn Store) {
         ..cancelled.clone()
     };
     add(store, &[moved]).await;
-    add(store, &[cancelled.clone()]).await;
+    add(store, std::slice::from_ref(&cancelled)).await;
     assert_eq!((count(store, "a").await, count(store, "b").await), (2, 1));
     let held = claim(store, host, 0, 1).await.remove(0);
     assert_eq!(count(store, "a").await, 2);

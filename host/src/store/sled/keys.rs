@@ -23,6 +23,9 @@ const LINES: u8 = b'd';
 const ID_BYTES: usize = 16;
 const TIME_BYTES: usize = 8;
 
+/// From where to where keys are looked at.
+pub(super) type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
 /// Where the head of a record is kept.
 pub(super) fn record(kind: Kind, id: Uuid) -> Vec<u8> {
     with_id(&listing(kind, None, None), id)
@@ -67,10 +70,7 @@ pub(super) fn claimable(project: &ProjectId, from: Timestamp, id: JobId) -> Vec<
 }
 
 /// The bounds of the jobs of `project` that may be claimed at `now`.
-pub(super) fn claimable_until(
-    project: &ProjectId,
-    now: Timestamp,
-) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+pub(super) fn claimable_until(project: &ProjectId, now: Timestamp) -> Bounds {
     (
         Bound::Included(line(project)),
         Bound::Included(with_id(&claimable_at(project, now), Uuid::max())),
@@ -78,7 +78,7 @@ pub(super) fn claimable_until(
 }
 
 /// The bounds of all lines in the order of their turns: those after `after`, then the others.
-pub(super) fn lines(after: Option<&ProjectId>) -> Vec<(Bound<Vec<u8>>, Bound<Vec<u8>>)> {
+pub(super) fn lines(after: Option<&ProjectId>) -> Vec<Bounds> {
     let (first, last) = (
         Bound::Included(vec![LINES]),
         Bound::Excluded(vec![LINES + 1]),
@@ -124,11 +124,7 @@ pub(super) fn with_id(prefix: &[u8], id: Uuid) -> Vec<u8> {
 }
 
 /// The bounds of the ids under `prefix` that come after `after` in `order`.
-pub(super) fn page(
-    prefix: &[u8],
-    order: Order,
-    after: Option<Uuid>,
-) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+pub(super) fn page(prefix: &[u8], order: Order, after: Option<Uuid>) -> Bounds {
     let edge = |whole: Uuid| match after {
         Some(id) => Bound::Excluded(with_id(prefix, id)),
         None => Bound::Included(with_id(prefix, whole)),
