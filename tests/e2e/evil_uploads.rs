@@ -73,7 +73,7 @@ fn describing(core: &str, post_return: &str) -> String {
         r#"(component
   (type $types (instance
     (type $rule' (record (field "service-type" string) (field "method" string) (field "path" string)))
-    (export $rule "access-rule" (type (eq $rule')))
+    (export "access-rule" (type $rule (eq $rule')))
     (type $rules (list $rule))
     (type $text (option string))
     (type $spec' (record (field "name" string) (field "description" string) (field "input-schema" string)
@@ -244,25 +244,42 @@ async fn evil_types_without_a_bottom_take_the_child_s_stack_and_not_the_hosts() 
     for _ in 0..1_000_000 {
         types.extend([0x42, 1, 1]);
     }
-    let mut section = vec![7];
-    let mut length = types.len();
-    while length > 0x7f {
-        section.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    section.push(length as u8);
-    section.extend(types);
-    let component = [wat::parse_str(pretending(""))?, section].concat();
+    let component = [wat::parse_str(pretending(""))?, section(7, &types)].concat();
     target.refuses(component, 422, &["nest too deep"]).await
 }
 
-/// Many functions, each of many operations.
+/// Many functions, each of many operations, written as bytes: their text would take longer to read than to compile.
 fn heavy(functions: usize, operations: usize) -> Result<Vec<u8>> {
-    let body = "(local.set 0 (i32.mul (local.get 0) (i32.add (local.get 0) (i32.const 3))))"
-        .repeat(operations);
-    let function = format!("(func (param i32) (result i32) {body} (local.get 0))");
-    let module = format!("(core module {})", function.repeat(functions));
-    Ok(wat::parse_str(pretending(&module))?)
+    // No locals; then `local.get 0, i32.const 3, i32.mul, local.set 0`, and the result.
+    let operation = [0x20, 0, 0x41, 3, 0x6c, 0x21, 0];
+    let body = [&[0], &operation.repeat(operations)[..], &[0x20, 0, 0x0b]].concat();
+    let body = [leb(body.len()), body].concat();
+    let module = [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, &[1, 0x60, 1, 0x7f, 1, 0x7f]),
+        section(3, &[leb(functions), vec![0; functions]].concat()),
+        section(10, &[leb(functions), body.repeat(functions)].concat()),
+    ];
+    Ok([
+        wat::parse_str(pretending(""))?,
+        section(1, &module.concat()),
+    ]
+    .concat())
+}
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [vec![id], leb(content.len()), content.to_vec()].concat()
+}
+
+/// A number as WebAssembly writes it.
+fn leb(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }
 
 #[tokio::test]
@@ -271,17 +288,18 @@ async fn evil_compilations_are_ended_by_their_limits() -> Result<()> {
     for (setting, value) in [
         ("cpu_secs", 1),
         ("wall_secs", 1),
-        ("memory_mib", 150),
+        ("memory_mib", 64),
         ("max_code_mib", 0),
     ] {
         let settings = Settings::new().set(compile, setting, value);
         // Nothing can be shipped under such limits.
-        let empty = tempfile_folder()?;
-        let settings = settings.set("modules", "system_path", empty.to_string_lossy().as_ref());
+        let empty = tempfile::tempdir()?;
+        let folder = empty.path().to_string_lossy();
+        let settings = settings.set("modules", "system_path", folder.as_ref());
         let host = Host::start_with(settings).await?;
         let client = host.client()?;
         let before = host.module_files()?;
-        let fault = client.push("faulty", heavy(1500, 600)?).await?.fault(422)?;
+        let fault = client.push("faulty", heavy(2000, 300)?).await?.fault(422)?;
         ensure!(
             fault.contains(&format!("{setting} = {value}")),
             "{setting}: {fault}"
@@ -292,12 +310,6 @@ async fn evil_compilations_are_ended_by_their_limits() -> Result<()> {
     Ok(())
 }
 
-fn tempfile_folder() -> Result<PathBuf> {
-    let folder = std::env::temp_dir().join("zonda-no-actions");
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
 #[tokio::test]
 async fn evil_lines_of_uploads_end_where_the_host_says() -> Result<()> {
     let settings = Settings::new().set("runtime.compile", "concurrent", 1).set(
@@ -306,7 +318,7 @@ async fn evil_lines_of_uploads_end_where_the_host_says() -> Result<()> {
         0,
     );
     let target = Target::start_with(settings).await?;
-    let component = heavy(1500, 600)?;
+    let component = heavy(4000, 300)?;
     let client = target.client.clone();
     let first = tokio::spawn(async move { client.push("faulty", component).await });
     let child = wait::until("the child compiles", || async {
