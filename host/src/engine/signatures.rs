@@ -129,15 +129,14 @@ enum Fault {
     Unreadable(#[source] std::io::Error),
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Unreadable(source) => Self::Host(source.into()),
-            fault @ (Fault::NotOne
-            | Fault::Legacy
-            | Fault::Untrusted(_)
-            | Fault::Wrong(_)
-            | Fault::Missing) => Self::Refused(fault.to_string()),
+impl Fault {
+    /// The refusal, which begins with `what` is refused.
+    fn refusal(self, what: &str) -> Error {
+        match self {
+            Self::Unreadable(source) => Error::Host(source.into()),
+            Self::NotOne | Self::Legacy | Self::Untrusted(_) | Self::Wrong(_) | Self::Missing => {
+                Error::Refused(format!("{what}{self}"))
+            }
         }
     }
 }
@@ -226,9 +225,8 @@ impl Engine {
             let component = || File::open(&upload.file);
             settings.verify(&project, upload.signature.as_deref(), component)
         });
-        Ok(verified
-            .await
-            .map_err(|error| Error::Host(error.into()))??)
+        let verified = verified.await.map_err(|error| Error::Host(error.into()))?;
+        verified.map_err(|fault| fault.refusal(""))
     }
 
     /// Whether `version`, taken in before, would be accepted now: keys are removed, and signatures become required.
@@ -255,12 +253,11 @@ impl Engine {
             })
         });
         let verified = verified.await.map_err(|error| Error::Host(error.into()))?;
-        verified.map(drop).map_err(|fault| match fault.into() {
-            Error::Refused(why) => Error::Refused(format!(
-                "Version {} would not be taken in any more: {why}",
+        verified.map(drop).map_err(|fault| {
+            fault.refusal(&format!(
+                "Version {} would not be taken in any more: ",
                 version.version
-            )),
-            other => other,
+            ))
         })
     }
 }

@@ -203,6 +203,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table, one row a cap")]
     fn each_cap_is_named_when_it_is_passed() {
         let nested = |depth: usize| many(depth, "(component ") + &many(depth, ")");
         let blocks = many(10_001, "block ") + &many(10_001, "end ");
