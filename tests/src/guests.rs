@@ -66,7 +66,10 @@ fn wat_text(name: &str) -> Result<String> {
 fn is_defined(text: &str, part: &str) -> bool {
     part.split_once(";; part: ")
         .and_then(|(_, rest)| rest.split_whitespace().next())
-        .is_some_and(|name| text.contains(&format!("(func {name} ")))
+        .is_some_and(|name| {
+            let mut defined = text.split("(func ").skip(1);
+            defined.any(|rest| rest.split_whitespace().next() == Some(name))
+        })
 }
 
 /// Replaces every occurrence of a text by one of the same length.

@@ -57,13 +57,15 @@ const BODY: usize = 14;
 impl Arguments {
     /// A request that is as it should be, except for an empty path.
     fn new() -> Result<Self, String> {
-        let mut answer = [0_u32; 4];
-        raw::target(answer.as_mut_ptr());
-        let [0, handle, ..] = answer else {
+        // What comes after the discriminant is aligned for the largest case, an error with a 64-bit number.
+        let mut answer = [0_u64; 3];
+        raw::target(answer.as_mut_ptr().cast());
+        let [discriminant, handle, _] = answer;
+        if discriminant & 0xff != 0 {
             return Err("this behavior needs a target".into());
-        };
+        }
         let mut arguments = Self([0; 18]);
-        arguments.0[0] = handle;
+        arguments.0[0] = handle as u32;
         Ok(arguments)
     }
 

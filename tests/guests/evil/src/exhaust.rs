@@ -101,39 +101,11 @@ pub(crate) fn write_files(_: u32) -> Ended {
     ] {
         opened.extend(std::fs::read(path).is_ok().then_some(path));
         opened.extend(std::fs::write(path, "evil").is_ok().then_some(path));
-        opened.extend(std::fs::create_dir_all(path).is_ok().then_some(path));
+        opened.extend(std::fs::create_dir(path).is_ok().then_some(path));
         opened.extend(std::fs::read_dir(path).is_ok().then_some(path));
         opened.extend(std::fs::remove_file(path).is_ok().then_some(path));
     }
     Ok(format!("{opened:?}"))
-}
-
-/// Whatever a network can be asked for.
-pub(crate) fn connect(_: u32) -> Ended {
-    let mut reached = Vec::new();
-    for address in [
-        "127.0.0.1:80",
-        "169.254.169.254:80",
-        "[::1]:80",
-        "localhost:80",
-    ] {
-        reached.extend(
-            std::net::TcpStream::connect(address)
-                .is_ok()
-                .then_some(address),
-        );
-        reached.extend(
-            std::net::TcpListener::bind(address)
-                .is_ok()
-                .then_some(address),
-        );
-        reached.extend(
-            std::net::UdpSocket::bind(address)
-                .is_ok()
-                .then_some(address),
-        );
-    }
-    Ok(format!("{reached:?}"))
 }
 
 /// Waits for input, and tells what it finds around it.

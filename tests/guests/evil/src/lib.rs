@@ -43,7 +43,6 @@ const BEHAVIORS: &[(&str, fn(u32) -> Ended)] = &[
     ("evil.abort", exhaust::abort),
     ("evil.exit", exhaust::exit),
     ("evil.write_files", exhaust::write_files),
-    ("evil.connect", exhaust::connect),
     ("evil.read_stdin", exhaust::read_stdin),
     ("evil.nested_result", results::nested),
     ("evil.large_result", results::large),

@@ -24,13 +24,13 @@ fn request(method: &str, path: &str) -> Request {
 pub(crate) fn request_flood(count: u32) -> Ended {
     let token = token()?;
     for _ in 0..count {
-        token.send(&request("GET", "/")).map_err(shown)?;
+        token.send(&request("GET", "")).map_err(shown)?;
     }
     Ok(count.to_string())
 }
 
 pub(crate) fn send_all(count: u32) -> Ended {
-    let requests: Vec<_> = (0..count).map(|_| request("GET", "/")).collect();
+    let requests: Vec<_> = (0..count).map(|_| request("GET", "/200000")).collect();
     let answers = token()?.send_all(&requests);
     Ok(answers
         .iter()
@@ -43,7 +43,7 @@ pub(crate) fn open(count: u32) -> Ended {
     let token = token()?;
     let mut held = Vec::new();
     for _ in 0..count {
-        held.push(token.open(&request("GET", "/")).map_err(shown)?);
+        held.push(token.open(&request("GET", "")).map_err(shown)?);
     }
     Ok(held.len().to_string())
 }
@@ -52,13 +52,13 @@ pub(crate) fn uploads(count: u32) -> Ended {
     let token = token()?;
     let mut held = Vec::new();
     for _ in 0..count {
-        held.push(token.upload(&request("PUT", "/"), None).map_err(shown)?);
+        held.push(token.upload(&request("PUT", ""), None).map_err(shown)?);
     }
     Ok(held.len().to_string())
 }
 
 pub(crate) fn write_after_finish(_: u32) -> Ended {
-    let upload = token()?.upload(&request("PUT", "/"), None).map_err(shown)?;
+    let upload = token()?.upload(&request("PUT", ""), None).map_err(shown)?;
     upload.write(b"all").map_err(shown)?;
     upload.finish().map_err(shown)?;
     match (upload.write(b"more"), upload.finish()) {
@@ -72,7 +72,7 @@ pub(crate) fn write_after_finish(_: u32) -> Ended {
 /// Writes a little and waits for the end of the world.
 pub(crate) fn never_finished(_: u32) -> Ended {
     let upload = token()?
-        .upload(&request("PUT", "/"), Some(1 << 30))
+        .upload(&request("PUT", ""), Some(1 << 30))
         .map_err(shown)?;
     let chunk = vec![b'z'; 1 << 20];
     loop {
@@ -82,7 +82,7 @@ pub(crate) fn never_finished(_: u32) -> Ended {
 
 pub(crate) fn too_short(_: u32) -> Ended {
     let upload = token()?
-        .upload(&request("PUT", "/"), Some(100))
+        .upload(&request("PUT", ""), Some(100))
         .map_err(shown)?;
     upload.write(b"short").map_err(shown)?;
     upload
@@ -96,7 +96,7 @@ pub(crate) fn take_answers(count: u32) -> Ended {
     let token = token()?;
     let mut bytes = 0;
     for _ in 0..count {
-        bytes += match token.send(&request("GET", "/")).map_err(shown)?.body {
+        bytes += match token.send(&request("GET", "/200000")).map_err(shown)?.body {
             Body::Text(text) => text.len(),
             Body::Bytes(bytes) => bytes.len(),
         };

@@ -59,15 +59,15 @@
       (local.get $at)))
 
   (core instance $memory (instantiate $Memory))
-  (core func $log (canon lower (func $log "log") (memory $memory "memory")))
+  (core func $log (canon lower (func $log "log") (memory (core memory $memory "memory"))))
   (core func $target
-    (canon lower (func $cloud "target") (memory $memory "memory") (realloc (func $memory "realloc"))))
+    (canon lower (func $cloud "target") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
   (core func $random
-    (canon lower (func $random "get-random-bytes") (memory $memory "memory") (realloc (func $memory "realloc"))))
+    (canon lower (func $random "get-random-bytes") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
   (core func $subscribe (canon lower (func $clock "subscribe-duration")))
   (core func $block (canon lower (func $poll "[method]pollable.block")))
   (core func $poll
-    (canon lower (func $poll "poll") (memory $memory "memory") (realloc (func $memory "realloc"))))
+    (canon lower (func $poll "poll") (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
 
   (core module $Main
     (import "memory" "memory" (memory $memory 1))
@@ -79,7 +79,7 @@
     (import "host" "poll" (func $poll (param i32 i32 i32)))
 
     ;; The description at 0: one action without output schema and access rules.
-    (data (i32.const 0) "\00\08\00\00{length}\00\00\00\00\00\00\00\00\00\09\00\00\11\00\00\00")
+    (data (i32.const 0) "\00\08\00\00{length}\00\00\00\00\00\00\00\00\00\00\00\00\09\00\00\11\00\00\00")
     (data (i32.const 256) "\00\00\00\00\01\00\00\00")
     (data (i32.const 2048) "{name}.run")
     (data (i32.const 2304) "{\"type\":\"object\"}")
@@ -126,10 +126,10 @@
       (export "poll" (func $poll))))))
 
   (func $describe (result (list $action-spec))
-    (canon lift (core func $main "describe") (memory $memory "memory")))
+    (canon lift (core func $main "describe") (memory (core memory $memory "memory"))))
   (func $run (param "name" string) (param "input" string) (result (result $outcome (error $failure)))
     (canon lift (core func $main "run")
-      (memory $memory "memory") (realloc (func $main "realloc")) (post-return (func $main "post_run"))))
+      (memory (core memory $memory "memory")) (realloc (core func $main "realloc")) (post-return (core func $main "post_run"))))
   (instance $actions (export "describe" (func $describe)) (export "run" (func $run)))
   (export "zonda:action/actions@0.1.0" (instance $actions))
   ;; {component}
