@@ -170,6 +170,7 @@ async fn send_refused(client: &Client, mark: &str, answers: &mut Answers) -> Res
     for body in bodies {
         let shown = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
         let answer = answers.take(post(typed()?, body).await?);
+        ensure!(!answer.text().contains(mark), "{shown}: {}", answer.text());
         ensure!(
             (400..500).contains(&answer.status),
             "{shown}: {}",

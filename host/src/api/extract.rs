@@ -1,6 +1,6 @@
 //! What handlers take in: bodies, query arguments and the acting caller, whose refusals are [`ApiError`]s.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -53,7 +53,7 @@ fn from_json<T: JsonBody>(bytes: &[u8]) -> Result<T, ApiError> {
         if !fault.is_data() {
             return ApiError::bad_request(format!("Request is not in valid JSON format: {text}"));
         }
-        let text = text.strip_suffix(&place).unwrap_or(&text);
+        let text = without_value(text.strip_suffix(&place).unwrap_or(&text));
         let unknown = text
             .strip_prefix("unknown field `")
             .and_then(|rest| rest.split('`').next());
@@ -62,6 +62,18 @@ fn from_json<T: JsonBody>(bytes: &[u8]) -> Result<T, ApiError> {
             |name| format!("Unknown attribute for argument {}: {name}", T::ARGUMENT),
         ))
     })
+}
+
+/// `text` without the string that serde repeats when it does not like one: it may be a secret in the wrong place.
+fn without_value(text: &str) -> Cow<'_, str> {
+    for fault in ["invalid type: string", "invalid value: string"] {
+        if text.starts_with(fault)
+            && let Some((_, expected)) = text.rsplit_once(", expected ")
+        {
+            return format!("{fault}, expected {expected}").into();
+        }
+    }
+    text.into()
 }
 
 /// Where in the body the first fault is, as `field.member: `; nothing for the body itself.
@@ -202,6 +214,18 @@ mod tests {
             refusal.message(),
             "Unknown attribute for argument action_ex: nam"
         );
+    }
+
+    #[test]
+    fn a_string_in_the_wrong_place_is_not_repeated() {
+        for body in [r#""gAAAAA, expected \" too""#, r#"{"name": "a"} "gAAAAA""#] {
+            let refusal = from_json::<Body>(body.as_bytes()).unwrap_err();
+            assert!(
+                !refusal.message().contains("gAAAAA"),
+                "{}",
+                refusal.message()
+            );
+        }
     }
 
     #[test]

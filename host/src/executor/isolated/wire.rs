@@ -10,6 +10,7 @@ use crate::{
     domain::{
         ActionExecutionId, ActionSpec, CustomContext, Digest, Failure, JournalCaps, JournalRow,
         JsonText, ModuleName, Outcome, ProjectId, RequestContext, Secret, TargetCloud, plain,
+        private_json,
     },
     executor::{Call, TakeInError},
     openstack, runtime, telemetry,
@@ -171,7 +172,7 @@ pub(super) async fn write<T: Serialize + Sync>(
     to: &mut (impl AsyncWrite + Unpin),
     message: &T,
 ) -> io::Result<()> {
-    let bytes = Zeroizing::new(serde_json::to_vec(message)?);
+    let bytes = private_json(message)?;
     let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
     to.write_all(&length.to_le_bytes()).await?;
     to.write_all(&bytes).await
