@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{AccessRule, JsonText, Params, PlannedRequest, Timestamp, report::Report};
 
 /// How much a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,7 @@ pub struct Journal {
 struct Inner {
     page: JournalPage,
     bytes: usize,
+    report: Report,
 }
 
 impl Journal {
@@ -125,6 +126,22 @@ impl Journal {
             return;
         }
         inner.page.requests.push(trace);
+    }
+
+    /// Keeps a request that a dry run did not send.
+    pub fn plan(&self, request: PlannedRequest) {
+        self.lock().report.plan(request);
+    }
+
+    /// Keeps the smallest rule that allows a request which was allowed, or was denied.
+    pub fn learn(&self, rule: AccessRule, is_allowed: bool) {
+        self.lock().report.learn(rule, is_allowed);
+    }
+
+    /// The members of the output beside the result that `params` ask for, a JSON object: plan and rules.
+    #[must_use]
+    pub fn report(&self, params: &Params) -> Option<JsonText> {
+        self.lock().report.text(params)
     }
 
     /// What it holds at this moment.

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::domain::{Credential, JsonText, RequestContext, Secret};
+use crate::domain::{Credential, JsonText, RequestContext, Secret, api_version};
 
 pub use super::{
     tls::{BadCertificates, Tls},
@@ -17,7 +17,6 @@ use super::{
     address::Refused,
     body,
     client::{Client, Failure, Limits},
-    path,
     tls::Roots,
     token,
 };
@@ -358,7 +357,7 @@ fn versioned(auth_url: &Url) -> Result<Url, Error> {
         .collect();
     if segments
         .last()
-        .is_some_and(|last| path::version(last).is_some())
+        .is_some_and(|last| api_version(last).is_some())
     {
         segments.pop();
     }
