@@ -11,7 +11,7 @@ use crate::domain::{ActionSpec, Credential, Journal, ProjectId, RequestContext, 
 
 use super::{
     Body, BodyReader, BodyWriter, Catalog, CloudRequest, CloudResponse, Clouds, ConnectError,
-    Error, Head, TokenFacts,
+    Consent, Error, Head, TokenFacts,
     access::{Access, Fault},
     body,
     cache::Key,
@@ -30,6 +30,8 @@ pub struct RunScope {
     pub project_id: ProjectId,
     /// The action with its access rules.
     pub spec: Arc<ActionSpec>,
+    /// What the operator grants to it, and what is left of that.
+    pub consent: Arc<Consent>,
     /// The request ids to send onward.
     pub request: RequestContext,
     /// Takes a trace of every request, and a line for the user on every denial.

@@ -15,6 +15,7 @@ pub(super) struct Trace {
     journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
     row: Option<RequestTrace>,
+    is_planned: bool,
 }
 
 impl Trace {
@@ -40,6 +41,7 @@ impl Trace {
             journal,
             clock,
             row: Some(row),
+            is_planned: false,
         }
     }
 
@@ -57,6 +59,11 @@ impl Trace {
             row.status = Some(status);
             row.service_request_id = service_request_id.as_deref().map(cut);
         }
+    }
+
+    /// That it is not sent.
+    pub(super) fn planned(&mut self) {
+        self.is_planned = true;
     }
 
     /// Keeps the row; `error` is why there was no answer.
@@ -78,7 +85,11 @@ impl Trace {
         let Some(mut row) = self.row.take() else {
             return;
         };
-        row.error = error.as_deref().map(cut);
+        let planned = || {
+            self.is_planned
+                .then(|| "not sent: this is a dry run".to_owned())
+        };
+        row.error = error.as_deref().map(cut).or_else(planned);
         let took = self.clock.now().since(row.at);
         row.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(
@@ -98,7 +109,8 @@ impl Drop for Trace {
     }
 }
 
-fn cut(text: &str) -> String {
+/// `text`, as long as what is kept of a guest's texts.
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

@@ -83,7 +83,7 @@ impl cloud::HostScopedToken for Guest {
     ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
         Ok(match self.charged_session() {
             Ok(session) => {
-                answer(off_fiber(move || async move { session.send(request.into()).await }).await)
+                answer(off_fiber(move || async move { session.send(request.into()).await }).await)?
             }
             Err(err) => Err(err.into()),
         })
@@ -101,11 +101,11 @@ impl cloud::HostScopedToken for Guest {
             .collect();
         let all = stream::iter(sends).buffered(CONCURRENT_REQUESTS);
         let answers = off_fiber(move || async move { Ok(all.collect::<Vec<_>>().await) }).await;
-        Ok(answers
+        answers
             .map_err(host_error)?
             .into_iter()
             .map(answer)
-            .collect())
+            .collect()
     }
 
     async fn open(
@@ -119,9 +119,9 @@ impl cloud::HostScopedToken for Guest {
             }
             Err(err) => Err(err),
         };
-        match opened {
+        match within_budget(opened)? {
             Ok((head, reader)) => Ok(Ok((head.into(), self.table.push(reader)?))),
-            Err(err) => Ok(Err(err.into())),
+            Err(err) => Ok(Err(err)),
         }
     }
 
@@ -183,7 +183,7 @@ impl cloud::HostBodyWriter for Guest {
         upload: Resource<Upload>,
     ) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
         Ok(match self.table.get_mut(&upload)?.0.take() {
-            Some(writer) => answer(writer.finish().await),
+            Some(writer) => answer(writer.finish().await)?,
             None => Err(finished()),
         })
     }
@@ -219,19 +219,27 @@ fn host_error(err: Error) -> wasmtime::Error {
     wasmtime::format_err!("{err}")
 }
 
-/// What a guest gets for a request.
+/// What a guest gets for a request; a run that is over its budget ends instead.
 pub(super) fn answer(
     response: Result<CloudResponse, Error>,
-) -> Result<cloud::Response, cloud::Error> {
-    let response = response?;
-    Ok(cloud::Response {
+) -> wasmtime::Result<Result<cloud::Response, cloud::Error>> {
+    let response = within_budget(response)?;
+    Ok(response.map(|response| cloud::Response {
         status: response.head.status,
         headers: response.head.headers,
         body: match response.body {
             Body::Text(text) => cloud::Body::Text(text),
             Body::Bytes(bytes) => cloud::Body::Bytes(bytes.into()),
         },
-    })
+    }))
+}
+
+/// Makes an end of the run of the one error that is none for the guest.
+fn within_budget<T>(answer: Result<T, Error>) -> wasmtime::Result<Result<T, cloud::Error>> {
+    match answer {
+        Err(err @ Error::OverBudget(_)) => Err(host_error(err)),
+        answer => Ok(answer.map_err(Into::into)),
+    }
 }
 
 impl From<cloud::Request> for CloudRequest {
@@ -288,7 +296,7 @@ impl From<Error> for cloud::Error {
         match err {
             Error::NoTarget => Self::NoTarget,
             Error::NoEndpoint(what) => Self::NoEndpoint(what),
-            Error::Denied(why) => Self::Denied(why),
+            Error::Denied(why) | Error::OverBudget(why) => Self::Denied(why),
             Error::InvalidRequest(why) => Self::InvalidRequest(why),
             Error::TimedOut => Self::TimedOut,
             Error::TooLarge(bytes) => Self::TooLarge(bytes),

@@ -32,6 +32,6 @@ impl http::Host for Guest {
         };
         let (clouds, scope) = (Arc::clone(&self.shared.clouds), run.scope.clone());
         let sending = move || async move { clouds.send_http(&scope, request).await };
-        Ok(answer(off_fiber(sending).await))
+        answer(off_fiber(sending).await)
     }
 }

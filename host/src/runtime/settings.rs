@@ -20,6 +20,9 @@ pub struct Settings {
     pub output_kib: usize,
     /// Requests that one run may make. Default: 1000.
     pub requests: usize,
+    /// Requests other than GET, HEAD and OPTIONS that one run may make, where no `[[grants]]` entry of its module says
+    /// otherwise. Default: 1000.
+    pub mutating_requests: u64,
     /// Runs at one time on this host; more of them wait, within their timeout. Default: 1024.
     pub concurrent_runs: usize,
     /// Runs at one time of one project; more of them wait, within their timeout. Default: 256.
@@ -61,6 +64,7 @@ impl Default for Settings {
             table_elements: 65_536,
             output_kib: 1024,
             requests: 1000,
+            mutating_requests: 1000,
             concurrent_runs: 1024,
             concurrent_runs_per_project: 256,
             cpu_secs: 30,
