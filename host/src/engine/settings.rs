@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::GrantSettings;
+
 /// `[engine]`: runs and due work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +26,12 @@ pub struct Settings {
     /// Where this host is reached from outside, for callbacks: `[listen] public_url`, taken over by `server`.
     #[serde(skip)]
     pub public_url: Option<String>,
+    /// What the operator grants to modules: `[[grants]]`, taken over by `server`.
+    #[serde(skip)]
+    pub grants: Vec<GrantSettings>,
+    /// The most mutating requests of a run that no grant limits: `[runtime] mutating_requests`, taken over by `server`.
+    #[serde(skip)]
+    pub mutating_requests: u64,
 }
 
 impl Default for Settings {
@@ -37,6 +45,8 @@ impl Default for Settings {
             log_kib: 256,
             request_traces: 1000,
             public_url: None,
+            grants: Vec::new(),
+            mutating_requests: 1000,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         Work,
     },
     executor::Call,
-    openstack::{RunScope, Session},
+    openstack::{Consent, RunScope, Session},
     store::{Commit, Write},
 };
 
@@ -74,8 +74,9 @@ impl Engine {
             ));
         }
         self.check_timeout(&start.params)?;
+        self.check_budget(&op.project_id, &action.module.name, &start.params)?;
         let id = ActionExecutionId::generate();
-        let scope = self.scope(op, &action);
+        let scope = self.scope(op, &action, &start.params);
         let session = match &start.target {
             Some(target) => Some(self.session(scope.clone(), target.clone()).await?),
             None => None,
@@ -121,8 +122,10 @@ impl Engine {
                 .await
                 .map_err(|error| Error::Host(error.into()))??
         } else {
+            let journal = Arc::clone(&call.scope.journal);
             let outcome = self.executor.run(call).await;
             let mut execution = execution;
+            execution.take_report(&journal);
             execution.complete(&outcome, self.clock.now())?;
             execution
         };
@@ -156,6 +159,7 @@ impl Engine {
         let entry = self.running.enter(execution.id, run);
         let outcome = self.executor.run(call).await;
         drop(entry);
+        execution.take_report(&journal);
         execution.complete(&outcome, self.clock.now())?;
         let commit = self.with_journal(Commit::new().create(&execution), &execution, &journal)?;
         self.store.commit(commit).await?;
@@ -180,10 +184,11 @@ impl Engine {
         Ok(commit.create(&self.seal_journal(execution.id, &execution.project_id, &page)?))
     }
 
-    fn scope(&self, op: &Operation, action: &Action) -> RunScope {
+    fn scope(&self, op: &Operation, action: &Action, params: &Params) -> RunScope {
         self.scope_of(
             op.project_id.clone(),
             Arc::clone(&action.spec),
+            self.consent(&op.project_id, &action.module.name, params),
             op.request.clone(),
         )
     }
@@ -192,6 +197,7 @@ impl Engine {
         &self,
         project_id: crate::domain::ProjectId,
         spec: Arc<crate::domain::ActionSpec>,
+        consent: Consent,
         request: RequestContext,
     ) -> RunScope {
         let caps = JournalCaps {
@@ -202,6 +208,7 @@ impl Engine {
         RunScope {
             project_id,
             spec,
+            consent: Arc::new(consent),
             request,
             journal: Arc::new(Journal::new(caps)),
         }

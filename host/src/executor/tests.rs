@@ -17,7 +17,7 @@ use crate::{
         ActionExecutionId, ActionName, ActionSpec, CustomContext, Digest, Failure, Journal,
         JournalCaps, JsonText, LogLevel, ModuleName, Outcome, ProjectId, RequestContext,
     },
-    openstack::{Clouds, RunScope},
+    openstack::{Clouds, Consent, RunScope},
     runtime::{ArtefactKey, CompileSettings, Runtime, Settings, compile},
 };
 
@@ -118,6 +118,7 @@ impl Host {
             input: JsonText::from_value(input),
             attempt: 1,
             scope: RunScope {
+                consent: Arc::new(Consent::for_tests()),
                 project_id: ProjectId::new("project"),
                 spec: Arc::new(spec.unwrap().clone()),
                 request: RequestContext {

@@ -189,6 +189,8 @@ async fn build_engine(
         clock,
         settings: engine::Settings {
             public_url,
+            grants: config.grants.clone(),
+            mutating_requests: config.runtime.mutating_requests,
             ..config.engine.clone()
         },
     })

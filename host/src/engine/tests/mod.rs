@@ -121,7 +121,8 @@ impl Host {
             scope,
             upload: self.upload(text),
         };
-        self.engine.create_module(op, new).await
+        let created = self.engine.create_module(op, new).await;
+        created.map(|(module, _)| module)
     }
 
     async fn run(&self, start: StartAction) -> Result<StartedAction, Error> {

@@ -29,9 +29,11 @@ impl Host {
     }
 
     async fn add(&self, name: &str, text: &str) -> Result<Module, Error> {
-        self.engine
+        let added = self
+            .engine
             .add_module_version(&op("p"), &named(name), self.upload(text))
-            .await
+            .await;
+        added.map(|(module, _)| module)
     }
 
     async fn versions(&self, name: &str) -> Vec<u32> {
@@ -88,7 +90,7 @@ async fn rolling_back_brings_an_earlier_version_and_the_next_upload_counts_on() 
         .await
         .unwrap();
     host.add("own", "own.other").await.unwrap();
-    let back = host
+    let (back, _) = host
         .engine
         .rollback_module(&op("p"), &named("own"), 1)
         .await
