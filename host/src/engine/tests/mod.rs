@@ -1,6 +1,7 @@
 //! The engine over a real store, with an executor and a clock that do as they are told.
 
 mod completing;
+mod consenting;
 mod modules;
 mod reading;
 mod recovering;
@@ -50,6 +51,10 @@ struct Host {
 
 impl Host {
     async fn start() -> Self {
+        Self::start_with(settings()).await
+    }
+
+    async fn start_with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SledStore::open(&folder.path().join("store"), 16).unwrap());
         let (executor, runs) = executor();
@@ -62,7 +67,7 @@ impl Host {
             clouds: Clouds::for_tests(),
             keys: keys.clone(),
             clock: clock.clone(),
-            settings: settings(),
+            settings,
         };
         let host = Self {
             engine: Engine::open(parts).await.unwrap(),
