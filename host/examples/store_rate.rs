@@ -80,7 +80,7 @@ fn execution() -> anyhow::Result<ActionExecution> {
         params: Params {
             save_result: true,
             run_sync: true,
-            timeout_ms: None,
+            ..Params::default()
         },
         is_idempotent: true,
         is_asynchronous: false,

@@ -45,6 +45,12 @@ impl Settings {
         self
     }
 
+    /// Sets a list of tables, `[[name]]`.
+    pub fn list(mut self, name: &str, entries: Vec<toml::Value>) -> Self {
+        self.0.insert(name.into(), entries.into());
+        self
+    }
+
     /// Callers are whom this cloud's Keystone says they are.
     pub fn keystone(self, cloud: &Cloud) -> Self {
         let admin = cloud.admin();

@@ -60,11 +60,22 @@ impl Mistral {
 
     /// Runs the command and answers with what it printed; an error holds what it complained of.
     pub async fn run(&self, arguments: &[&str]) -> Result<String> {
+        self.command("mistral", arguments).await
+    }
+
+    /// Runs a Python script in which the client's library can be imported.
+    pub async fn python(&self, script: &str, arguments: &[&str]) -> Result<String> {
+        let mut all = vec!["-c", script];
+        all.extend(arguments);
+        self.command("python", &all).await
+    }
+
+    async fn command(&self, program: &str, arguments: &[&str]) -> Result<String> {
         let folder = std::env::var_os("ZONDA_CLIENTS").map_or_else(
             || crate::state_folder().join("venvs/clients/bin"),
             PathBuf::from,
         );
-        let output = Command::new(folder.join("mistral"))
+        let output = Command::new(folder.join(program))
             .args(arguments)
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"))
@@ -73,11 +84,11 @@ impl Mistral {
             .kill_on_drop(true)
             .output()
             .await
-            .context("the mistral command does not start: run scripts/setup clients")?;
+            .with_context(|| format!("{program} does not start: run scripts/setup clients"))?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
-            "mistral {} failed: {stderr}",
+            "{program} {} failed: {stderr}",
             arguments.join(" ")
         );
         Ok(String::from_utf8(output.stdout)?)

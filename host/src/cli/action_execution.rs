@@ -10,6 +10,7 @@ use super::{
     json_args,
     options::ListArgs,
     output::{cell, decoded, table},
+    report,
     session::Session,
 };
 use crate::domain::State;
@@ -142,7 +143,11 @@ pub(super) async fn run(
         }
         Output { id } => {
             let execution = get(id, session).await?;
-            session.output.value(&result(&execution))
+            session.output.value(&result(&execution))?;
+            for text in report::texts(&execution) {
+                session.note(&text);
+            }
+            Ok(())
         }
         Log { id } => journal(Journal::Log, id, session).await,
         Requests { id } => journal(Journal::Requests, id, session).await,
@@ -187,12 +192,20 @@ pub(super) async fn cancel(api: &ApiClient, id: &str) -> Result<Object, Error> {
         .await
 }
 
+/// What a run's output may have beside the result.
+const REPORT: [&str; 4] = ["plan", "plan_left_out", "access_rules", "denied"];
+
 /// The result of a run out of Mistral's `{"result": …}` around it; null when there is none.
 pub(super) fn result(execution: &Object) -> Value {
     let output = execution.get("output").cloned().unwrap_or_default();
     let mut output = decoded("output", output);
     match output.as_object_mut() {
-        Some(members) if members.len() == 1 && members.contains_key("result") => {
+        Some(members)
+            if members.contains_key("result")
+                && members
+                    .keys()
+                    .all(|name| name == "result" || REPORT.contains(&name.as_str())) =>
+        {
             members.remove("result").unwrap_or_default()
         }
         Some(_) | None => output,

@@ -15,6 +15,7 @@ mod module;
 mod options;
 mod output;
 mod progress;
+mod report;
 mod run_action;
 mod sanitize;
 mod session;

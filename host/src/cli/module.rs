@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::{
     api_client::{ApiClient, Object},
     error::Error,
-    options::ListArgs,
+    options::{Format, ListArgs},
+    output::{cell, table},
     session::Session,
 };
 use crate::domain::ModuleName;
@@ -119,7 +120,7 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
             let (verb, module) = push(&api, &name, scope, upload).await?;
             let version = module.get("version").and_then(Value::as_u64).unwrap_or(1);
             session.note(&format!("{verb} module {name}, version {version}"));
-            session.output.show(&module, &ORDER)
+            show(module, session)
         }
         ModuleCommand::List { list } => {
             let api = session.connect().await?;
@@ -128,7 +129,7 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
         }
         ModuleCommand::Show { module } => {
             let module = session.connect().await?.get(&["modules", module]).await?;
-            session.output.show(&module, &ORDER)
+            show(module, session)
         }
         ModuleCommand::Delete { modules } => {
             let api = session.connect().await?;
@@ -143,7 +144,7 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
             let path = ["modules", module, "rollback"];
             let body = json!({"version": version});
             let module = api.send_json(Method::POST, &path, &body).await?;
-            session.output.show(&module, &ORDER)
+            show(module, session)
         }
         ModuleCommand::Save { module, file } => save(module, file.as_deref(), session).await,
     }
@@ -153,6 +154,49 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
 struct Upload {
     component: Bytes,
     signature: Option<String>,
+}
+
+/// Prints a module, and for people what its actions may ask of clouds as a table of its own.
+fn show(mut module: Object, session: &mut Session<'_>) -> Result<(), Error> {
+    let is_table = matches!(session.output.format(), None | Some(Format::Table));
+    if !is_table || session.output.has_columns() {
+        return session.output.show(&module, &ORDER);
+    }
+    let consent = module.remove("consent").unwrap_or_default();
+    session.output.show(&module, &ORDER)?;
+    session.output.print(&consent_text(&consent))
+}
+
+fn consent_text(consent: &Value) -> String {
+    let list = |member: &str| {
+        let rules = consent.get(member).cloned().unwrap_or_default();
+        serde_json::from_value::<Vec<Object>>(rules).ok()
+    };
+    let rows = |columns: &[&str], rules: Vec<Object>| {
+        let row = |rule: &Object| {
+            let value = |column: &&str| rule.get(*column).map(cell).unwrap_or_default();
+            columns.iter().map(value).collect()
+        };
+        table(columns, rules.iter().map(row).collect(), None)
+    };
+    let declared = list("declared").unwrap_or_default();
+    let mut text = if declared.is_empty() {
+        "Its actions ask nothing of clouds.".to_owned()
+    } else {
+        let columns = ["service_type", "method", "path", "granted"];
+        format!("Its actions may ask:\n{}", rows(&columns, declared))
+    };
+    if let Some(granted) = list("granted") {
+        let columns = ["service_type", "method", "path", "region"];
+        text.push_str(&format!(
+            "\nThe operator grants:\n{}",
+            rows(&columns, granted)
+        ));
+    }
+    if let Some(limit) = consent.get("mutating_requests").and_then(Value::as_u64) {
+        text.push_str(&format!("\nMutating requests of one run: {limit}"));
+    }
+    text
 }
 
 /// Creates the module or, when there is one of that name, gives it a new version.

@@ -14,6 +14,7 @@ use super::{
     login::{self, Identity},
     options::Format,
     progress::Progress,
+    report,
     session::Session,
     target,
 };
@@ -50,6 +51,15 @@ pub struct RunArgs {
     /// End the run after so many seconds.
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(1..))]
     timeout: Option<u32>,
+    /// Let only GET and HEAD out; show what else would have been asked of the cloud.
+    #[arg(long)]
+    dry_run: bool,
+    /// Show the access rules that the run needs, and those of requests that were denied.
+    #[arg(long)]
+    audit: bool,
+    /// End the run when it asks for more requests than so many besides GET, HEAD and OPTIONS.
+    #[arg(long, value_name = "N")]
+    mutating_requests: Option<u64>,
     /// The custom context, which reaches the action and no log: a JSON object or @FILE.
     #[arg(long, alias = "custom_context", value_name = "JSON")]
     custom_context: Option<String>,
@@ -137,6 +147,8 @@ fn body(args: &RunArgs) -> Result<Object, Error> {
     for (name, is_set) in [
         ("save_result", args.is_saved()),
         ("run_sync", args.run_sync),
+        ("dry_run", args.dry_run),
+        ("audit", args.audit),
     ] {
         if is_set {
             params.insert(name.to_owned(), Value::Bool(true));
@@ -144,6 +156,9 @@ fn body(args: &RunArgs) -> Result<Object, Error> {
     }
     if let Some(timeout) = args.timeout {
         params.insert("timeout".to_owned(), timeout.into());
+    }
+    if let Some(limit) = args.mutating_requests {
+        params.insert("mutating_requests".to_owned(), limit.into());
     }
     if !params.is_empty() {
         body.insert("params".to_owned(), params.into());
@@ -219,6 +234,11 @@ async fn finish(
         session.output.show(execution, &action_execution::ORDER)?;
     } else if state == State::Success.as_str() {
         session.output.value(&result)?;
+    }
+    if !shows_all {
+        for text in report::texts(execution) {
+            session.note(&text);
+        }
     }
     if args.trace {
         trace(member(execution, "id"), session).await?;

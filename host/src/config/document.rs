@@ -53,9 +53,9 @@ impl Document {
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut path = Vec::new();
-        each_setting(&self.0, &mut path, &mut |path, value| {
-            if let Err(reason) = read(alone(path, value.clone())) {
-                let mut key = path.join(".");
+        each_setting(&self.0, &mut path, &mut |path, place, value| {
+            if let Err(reason) = read(alone(path, value)) {
+                let mut key = path.join(".") + place;
                 // A section that is unknown as a whole is one fault.
                 if let Some(first) = path.first()
                     && reason.starts_with(&format!("unknown field `{first}`"))
@@ -145,15 +145,32 @@ fn put(table: &mut Table, path: &[String], value: Value) {
     }
 }
 
-fn each_setting(table: &Table, path: &mut Vec<String>, visit: &mut impl FnMut(&[String], &Value)) {
+/// Visits every setting, and of a list of tables every entry, as a list of its own with its place in the whole one.
+fn each_setting(
+    table: &Table,
+    path: &mut Vec<String>,
+    visit: &mut impl FnMut(&[String], &str, Value),
+) {
     for (key, value) in table {
         path.push(key.clone());
         match value.as_table().filter(|inner| !inner.is_empty()) {
             Some(inner) => each_setting(inner, path, visit),
-            None => visit(path, value),
+            None => match value.as_array().filter(|list| is_of_tables(list)) {
+                Some(list) => {
+                    for (at, entry) in list.iter().enumerate() {
+                        let alone = Value::Array(vec![entry.clone()]);
+                        visit(path, &format!("[{at}]"), alone);
+                    }
+                }
+                None => visit(path, "", value.clone()),
+            },
         }
         path.pop();
     }
+}
+
+fn is_of_tables(list: &[Value]) -> bool {
+    !list.is_empty() && list.iter().all(Value::is_table)
 }
 
 /// Reads a configuration. What is wrong is told without the value, which may be a secret.

@@ -34,21 +34,34 @@ fn page() -> String {
     page
 }
 
+/// The entries of a list of tables.
+fn entries<'a>(root: &'a Value, list: &'a Value) -> Option<&'a Value> {
+    let entry = resolve(root, &list["items"]);
+    entry["properties"].is_object().then_some(entry)
+}
+
 fn write_section(page: &mut String, root: &Value, name: &str, section: &Value, defaults: &Value) {
-    let resolved = resolve(root, section);
+    let whole = resolve(root, section);
+    let list = entries(root, whole);
+    let resolved = list.unwrap_or(whole);
     let description = section["description"]
         .as_str()
         .or(resolved["description"].as_str());
+    let head = if list.is_some() {
+        format!("[[{name}]]")
+    } else {
+        format!("[{name}]")
+    };
     let _ = writeln!(
         page,
-        "\n## `[{name}]`\n\n{}\n",
+        "\n## `{head}`\n\n{}\n",
         one_line(description.unwrap_or_default())
     );
     page.push_str("| setting | type | default | meaning |\n|---|---|---|---|\n");
     let mut inner = Vec::new();
     for (key, property) in resolved["properties"].as_object().into_iter().flatten() {
         let target = resolve(root, property);
-        if target["properties"].is_object() {
+        if target["properties"].is_object() || entries(root, target).is_some() {
             inner.push((key, property, target));
             continue;
         }

@@ -38,6 +38,8 @@ pub struct Config {
     pub http: openstack::HttpSettings,
     /// The modules that the host ships, and who signs those that are uploaded.
     pub modules: engine::ModuleSettings,
+    /// What the operator grants to modules' runs; a module without an entry may ask what it declares.
+    pub grants: Vec<engine::GrantSettings>,
     /// What is logged, and how.
     pub log: telemetry::Settings,
 }
@@ -161,6 +163,13 @@ impl Config {
             self.modules.fault().is_none(),
             self.modules.fault().unwrap_or_default(),
         );
+        for (at, grant) in self.grants.iter().enumerate() {
+            let places = grant.faults().into_iter();
+            faults.extend(places.map(|(place, reason)| Fault {
+                key: format!("grants[{at}].{place}"),
+                reason,
+            }));
+        }
         faults
     }
 }
@@ -257,6 +266,30 @@ mod tests {
             faults.iter().any(|fault| fault.starts_with("log.level: ")),
             "{faults:?}"
         );
+    }
+
+    #[test]
+    fn a_bad_grant_is_reported_with_its_place() {
+        let faults = load(
+            "[[grants]]\nproject = '*'\nmodule = '*'\naccess = []\n\
+             [[grants]]\nproject = 'p'\nmodule = 'a b'\naccess = [\n\
+             { service_type = 'compute', method = 'GET', path = '/**' },\n\
+             { service_type = 'compute', method = 'get', path = '/x' }]",
+            &[],
+        )
+        .unwrap_err();
+        assert!(faults[0].starts_with("grants[1].module: "), "{faults:?}");
+        assert!(
+            faults[1].starts_with("grants[1].access[1]: `compute get /x`: the method"),
+            "{faults:?}"
+        );
+        let faults = load(
+            "[[grants]]\nproject = '*'\nmodule = '*'\naccess = []\n[[grants]]\nproject = 'p'\nacces = []",
+            &[],
+        )
+        .unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("grants[1]: "), "{faults:?}");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ActionExecutionId, ActionName, Digest, Failure, JsonText, Outcome, ProjectId, Sealed, State,
-    Timestamp,
+    ActionExecutionId, ActionName, Digest, Failure, Journal, JsonText, Outcome, ProjectId, Sealed,
+    State, Timestamp,
 };
 
 /// A state that an execution may not go to.
@@ -28,6 +28,12 @@ pub struct Params {
     pub run_sync: bool,
     /// Ends the run after so many milliseconds; the host's default when none.
     pub timeout_ms: Option<u64>,
+    /// The most mutating requests that it may make; what the operator allows when none.
+    pub mutating_requests: Option<u64>,
+    /// Whether only GET and HEAD go out, and everything else is planned.
+    pub dry_run: bool,
+    /// Whether the output tells the access rules that the run needs.
+    pub audit: bool,
 }
 
 /// One run of one action.
@@ -47,8 +53,10 @@ pub struct ActionExecution {
     pub state_info: Option<String>,
     /// The checked input.
     pub input: JsonText,
-    /// `{"result": …}` once it has ended.
+    /// `{"result": …}` once it has ended, with the report's members if there is one.
     pub output: Option<JsonText>,
+    /// What the output has beside the result: the plan of a dry run, the rules of an audit.
+    report: Option<JsonText>,
     /// Whether its result was taken; stays false for a synchronous saved run, as in Mistral.
     pub accepted: bool,
     /// A person's words about it.
@@ -113,6 +121,7 @@ impl ActionExecution {
             state_info: None,
             input: new.input,
             output: None,
+            report: None,
             accepted: false,
             description: new.description,
             params: new.params,
@@ -132,20 +141,27 @@ impl ActionExecution {
         self.state
     }
 
-    /// Takes what the run ended in, whether or not it is paused. A pending one stays where it is.
+    /// Takes from the run's journal what its output is to have beside the result.
+    pub fn take_report(&mut self, journal: &Journal) {
+        self.report = journal.report(&self.params);
+    }
+
+    /// Takes what the run ended in, whether or not it is paused. A pending one stays as it is; a dry run that is
+    /// pending has ended, since nobody will complete what was not begun.
     ///
     /// # Errors
     /// When it has already ended.
     pub fn complete(&mut self, outcome: &Outcome, now: Timestamp) -> Result<(), BadTransition> {
         match outcome {
-            Outcome::Done(result) => self.end(State::Success, Some(result.as_result()), now),
+            Outcome::Done(result) => self.end(State::Success, Some(result), now),
+            Outcome::Pending if self.params.dry_run => self.end(State::Success, Some(&null()), now),
             Outcome::Pending => {
                 // Its run is over: whoever completes it needs no cloud of ours.
                 self.target = None;
                 self.updated_at = Some(now);
                 Ok(())
             }
-            Outcome::Failed(failure) => self.end(State::Error, Some(failed(failure)), now),
+            Outcome::Failed(failure) => self.end(State::Error, Some(&failed(failure)), now),
             Outcome::Cancelled => self.end(State::Cancelled, None, now),
         }
     }
@@ -165,20 +181,12 @@ impl ActionExecution {
             to: next,
         };
         match next {
-            State::Success => self.end(
-                next,
-                Some(output.map_or_else(null, JsonText::clone).as_result()),
-                now,
-            ),
+            State::Success => self.end(next, Some(output.unwrap_or(&null())), now),
             State::Error => {
-                let unknown = || JsonText::from_value(&serde_json::Value::from("Unknown error"));
-                self.end(
-                    next,
-                    Some(output.map_or_else(unknown, JsonText::clone).as_result()),
-                    now,
-                )
+                let unknown = JsonText::from_value(&serde_json::Value::from("Unknown error"));
+                self.end(next, Some(output.unwrap_or(&unknown)), now)
             }
-            State::Cancelled => self.end(next, output.map(JsonText::as_result), now),
+            State::Cancelled => self.end(next, output, now),
             State::Paused | State::Running
                 if self.is_asynchronous && !self.state.is_completed() =>
             {
@@ -198,7 +206,7 @@ impl ActionExecution {
     fn end(
         &mut self,
         state: State,
-        output: Option<JsonText>,
+        result: Option<&JsonText>,
         now: Timestamp,
     ) -> Result<(), BadTransition> {
         if self.state.is_completed() {
@@ -208,7 +216,10 @@ impl ActionExecution {
             });
         }
         self.state = state;
-        self.output = output;
+        self.output = result.map(|result| match &self.report {
+            Some(report) => result.as_result_with(report),
+            None => result.as_result(),
+        });
         self.accepted = !self.params.run_sync;
         self.target = None;
         self.updated_at = Some(now);
@@ -222,10 +233,8 @@ fn null() -> JsonText {
 
 fn failed(failure: &Failure) -> JsonText {
     match &failure.detail {
-        Some(detail) => detail.as_result(),
-        None => {
-            JsonText::from_value(&serde_json::Value::from(failure.message.as_str())).as_result()
-        }
+        Some(detail) => detail.clone(),
+        None => JsonText::from_value(&serde_json::Value::from(failure.message.as_str())),
     }
 }
 
@@ -299,5 +308,37 @@ mod tests {
         asynchronous.update(State::Running, None, now).unwrap();
         asynchronous.update(State::Success, None, now).unwrap();
         assert_eq!(asynchronous.output.unwrap().as_str(), r#"{"result": null}"#);
+    }
+    #[test]
+    fn a_dry_run_and_an_audit_tell_what_they_saw_beside_the_result() {
+        let now = Timestamp::from_unix_ms(1);
+        let journal = Journal::new(crate::domain::JournalCaps {
+            lines: 1,
+            bytes: 1,
+            requests: 1,
+        });
+        for (outcome, expected) in [
+            (
+                Outcome::Done(JsonText::parse("1").unwrap()),
+                r#"{"result": 1, "plan":[],"access_rules":[],"denied":[]}"#,
+            ),
+            (
+                Outcome::Failed(Failure::new("no")),
+                r#"{"result": "no", "plan":[],"access_rules":[],"denied":[]}"#,
+            ),
+            (
+                Outcome::Pending,
+                r#"{"result": null, "plan":[],"access_rules":[],"denied":[]}"#,
+            ),
+        ] {
+            let mut execution = execution(true);
+            execution.params.dry_run = true;
+            execution.params.audit = true;
+            execution.take_report(&journal);
+            execution.complete(&outcome, now).unwrap();
+            let output = execution.output.unwrap();
+            assert_eq!(output.as_str(), expected);
+            JsonText::parse(output.as_str()).unwrap();
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{AccessRule, JsonText, Params, PlannedRequest, Timestamp, report::Report};
 
 /// How much a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub struct JournalPage {
 }
 
 /// One thing that a run said or asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum JournalRow {
     /// It, or the host, said something.
     Log(LogLine),
@@ -90,6 +90,15 @@ pub enum JournalRow {
         trace: RequestTrace,
         /// Whether it is still on its way.
         is_open: bool,
+    },
+    /// A dry run did not send it.
+    Planned(PlannedRequest),
+    /// The smallest rule for a request that was allowed, or was denied.
+    Learned {
+        /// The rule.
+        rule: AccessRule,
+        /// Whether it was allowed.
+        is_allowed: bool,
     },
 }
 
@@ -123,6 +132,7 @@ struct Inner {
     bytes: usize,
     /// Requests that are on their way, as indices.
     open: BTreeSet<usize>,
+    report: Report,
 }
 
 impl Journal {
@@ -163,6 +173,8 @@ impl Journal {
                 trace,
                 is_open,
             } => self.set_request(&mut self.lock(), place, trace, is_open),
+            JournalRow::Planned(request) => self.plan(request),
+            JournalRow::Learned { rule, is_allowed } => self.learn(rule, is_allowed),
         }
     }
 
@@ -213,6 +225,29 @@ impl Journal {
         let place = RequestPlace(place);
         self.set_request(&mut inner, place, trace, true);
         Some(place)
+    }
+
+    /// Keeps a request that a dry run did not send.
+    pub fn plan(&self, request: PlannedRequest) {
+        if let Some(forward) = &self.forward {
+            forward(JournalRow::Planned(request.clone()));
+        }
+        self.lock().report.plan(request);
+    }
+
+    /// Keeps the smallest rule that allows a request which was allowed, or was denied.
+    pub fn learn(&self, rule: AccessRule, is_allowed: bool) {
+        if let Some(forward) = &self.forward {
+            let rule = rule.clone();
+            forward(JournalRow::Learned { rule, is_allowed });
+        }
+        self.lock().report.learn(rule, is_allowed);
+    }
+
+    /// The members of the output beside the result that `params` ask for, a JSON object: plan and rules.
+    #[must_use]
+    pub fn report(&self, params: &Params) -> Option<JsonText> {
+        self.lock().report.text(params)
     }
 
     /// Writes what is known of a request under way.

@@ -32,6 +32,18 @@ impl JsonText {
         Self(format!("{{\"result\": {}}}", self.0).into())
     }
 
+    /// As [`as_result`](Self::as_result), with the members of the object `more` beside the result.
+    #[must_use]
+    pub fn as_result_with(&self, more: &Self) -> Self {
+        let members = more.0.trim().trim_start_matches('{').trim_end();
+        match members.strip_suffix('}') {
+            Some(members) if !members.trim().is_empty() => {
+                Self(format!("{{\"result\": {}, {members}}}", self.0).into())
+            }
+            Some(_) | None => self.as_result(),
+        }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -7,6 +7,7 @@ mod custom_context;
 mod digest;
 #[cfg(test)]
 mod fuzz;
+mod grant;
 mod id;
 mod job;
 mod journal;
@@ -17,17 +18,21 @@ mod operation;
 mod outcome;
 mod page;
 mod project;
+mod report;
 mod schema;
 mod secret;
 mod state;
 mod target_cloud;
 mod time;
 
-pub use access::AccessRule;
+pub use access::{
+    AccessRule, RULE_PART_BYTES, api_version, is_literal, is_method, is_service_type, is_wildcard,
+};
 pub use action::ActionSpec;
 pub use action_execution::{ActionExecution, BadTransition, NewActionExecution, Params};
 pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
+pub use grant::{Grant, GrantedRule};
 pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
 pub use job::{Job, Work};
 pub use journal::{
@@ -40,6 +45,7 @@ pub use operation::{Operation, RequestContext};
 pub use outcome::{Failure, Outcome};
 pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};
+pub use report::PlannedRequest;
 pub use schema::{BadSchema, Fault, Schema};
 pub use secret::{InClear, PrivateObject, Sealed, Secret, plain, plain_option, private_json, wipe};
 pub use state::State;

@@ -10,8 +10,8 @@ use tracing::info;
 use super::{Engine, Error, running::Run};
 use crate::{
     domain::{
-        ActionExecution, ActionExecutionId, ActionSpec, Failure, Job, Journal, Operation, Outcome,
-        RequestContext,
+        ActionExecution, ActionExecutionId, ActionSpec, Failure, Job, Journal, ModuleName,
+        Operation, Outcome, RequestContext,
     },
     store::{self, Commit, Kept, Write},
 };
@@ -32,9 +32,9 @@ impl Engine {
         }
         let (outcome, journal) = if job.attempt > 1 && !kept.entity.is_idempotent {
             (Outcome::Failed(host_lost()), None)
-        } else if let Some(spec) = self.spec_of(&kept.entity).await? {
+        } else if let Some((spec, module)) = self.spec_of(&kept.entity).await? {
             let (outcome, journal) = self
-                .run_claimed(job, &kept.entity, spec, lost.child_token())
+                .run_claimed(job, &kept.entity, (spec, module), lost.child_token())
                 .await?;
             (outcome, Some(journal))
         } else {
@@ -51,11 +51,12 @@ impl Engine {
         &self,
         job: &Job,
         execution: &ActionExecution,
-        spec: Arc<ActionSpec>,
+        (spec, module): (Arc<ActionSpec>, ModuleName),
         cancel: CancellationToken,
     ) -> Result<(Outcome, Arc<Journal>), Error> {
         let request = RequestContext::resumed(&execution.request_id);
-        let scope = self.scope_of(execution.project_id.clone(), spec, request);
+        let consent = self.consent(&execution.project_id, &module, &execution.params);
+        let scope = self.scope_of(execution.project_id.clone(), spec, consent, request);
         let journal = Arc::clone(&scope.journal);
         let run = Run {
             digest: execution.digest,
@@ -91,6 +92,9 @@ impl Engine {
     ) -> Result<(), Error> {
         loop {
             if !kept.entity.state().is_completed() {
+                if let Some(journal) = journal {
+                    kept.entity.take_report(journal);
+                }
                 kept.entity.complete(outcome, self.clock.now())?;
             }
             // Also of a completed one: a journal is not kept of an execution that was deleted meanwhile.
@@ -133,9 +137,12 @@ impl Engine {
         }
     }
 
-    /// What the action was when the run began: of the component that it began with, not of the current one. None when
-    /// the module was deleted.
-    async fn spec_of(&self, execution: &ActionExecution) -> Result<Option<Arc<ActionSpec>>, Error> {
+    /// What the action was when the run began, and the module that it is of: of the component that it began with, not of
+    /// the current one. None when the module was deleted.
+    async fn spec_of(
+        &self,
+        execution: &ActionExecution,
+    ) -> Result<Option<(Arc<ActionSpec>, ModuleName)>, Error> {
         let op = Operation {
             project_id: execution.project_id.clone(),
             user_id: None,
@@ -144,7 +151,7 @@ impl Engine {
         if let Ok(action) = self.action(&op, &execution.name)
             && action.module.digest == execution.digest
         {
-            return Ok(Some(Arc::clone(&action.spec)));
+            return Ok(Some((Arc::clone(&action.spec), action.module.name.clone())));
         }
         self.stored_spec(execution.digest, &execution.name).await
     }

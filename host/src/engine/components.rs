@@ -5,7 +5,8 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use super::{Engine, Error, find_modules::one_of};
 use crate::{
     domain::{
-        ActionExecution, ActionName, ActionSpec, Digest, ModuleName, ModuleVersion, Order, State,
+        ActionExecution, ActionName, ActionSpec, Digest, Module, ModuleName, ModuleVersion, Order,
+        State,
     },
     store::{self, Commit, Kept, List},
 };
@@ -123,16 +124,20 @@ impl Engine {
         Ok(found.into_iter().next().map(|kept| kept.entity))
     }
 
-    /// What `name` was in the component `digest`, as long as a module has it.
+    /// What `name` was in the component `digest`, and of which module, as long as a module has it.
     pub(super) async fn stored_spec(
         &self,
         digest: Digest,
         name: &ActionName,
-    ) -> Result<Option<Arc<ActionSpec>>, Error> {
-        let version = self.any_version_of(digest).await?;
-        Ok(version
-            .and_then(|version| version.actions.into_iter().find(|spec| spec.name == *name))
-            .map(Arc::new))
+    ) -> Result<Option<(Arc<ActionSpec>, ModuleName)>, Error> {
+        let Some(version) = self.any_version_of(digest).await? else {
+            return Ok(None);
+        };
+        let module = store::find::<Module>(&*self.store, version.module_id.uuid()).await?;
+        let spec = version.actions.into_iter().find(|spec| spec.name == *name);
+        Ok(spec
+            .zip(module)
+            .map(|(spec, module)| (Arc::new(spec), module.entity.name)))
     }
 }
 

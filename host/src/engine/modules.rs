@@ -27,7 +27,11 @@ impl Engine {
     ///
     /// # Errors
     /// When the name is taken or the component is refused.
-    pub async fn create_module(&self, op: &Operation, new: NewModule) -> Result<Module, Error> {
+    pub async fn create_module(
+        &self,
+        op: &Operation,
+        new: NewModule,
+    ) -> Result<(Module, ModuleVersion), Error> {
         let taken = self.take_in_upload(op, &new.upload, &new.name).await?;
         let module = Module {
             id: ModuleId::generate(),
@@ -55,7 +59,7 @@ impl Engine {
         );
         self.settle(new.upload.digest, commit, &module.name).await?;
         self.registry.put(&module, &version);
-        Ok(module)
+        Ok((module, version))
     }
 
     /// Takes in a component as the next version of a module and makes it current. Runs under way keep theirs.
@@ -67,7 +71,7 @@ impl Engine {
         op: &Operation,
         module: &ModuleRef,
         upload: Upload,
-    ) -> Result<Module, Error> {
+    ) -> Result<(Module, ModuleVersion), Error> {
         let mut kept = self.changeable_module(op, module).await?;
         let taken = self.take_in_upload(op, &upload, &kept.entity.name).await?;
         let version = next_version(&mut kept.entity, &upload, taken);
@@ -75,7 +79,7 @@ impl Engine {
         self.settle(upload.digest, commit, &kept.entity.name)
             .await?;
         self.registry.put(&kept.entity, &version);
-        Ok(kept.entity)
+        Ok((kept.entity, version))
     }
 
     /// Makes an earlier (or later) version of a module current.
@@ -88,7 +92,7 @@ impl Engine {
         op: &Operation,
         module: &ModuleRef,
         version: u32,
-    ) -> Result<Module, Error> {
+    ) -> Result<(Module, ModuleVersion), Error> {
         let mut kept = self.changeable_module(op, module).await?;
         let version = self
             .version_of(&kept.entity, version)
@@ -108,7 +112,7 @@ impl Engine {
         self.commit_change(Commit::new().update(&kept), &kept.entity.name)
             .await?;
         self.registry.put(&kept.entity, &version.entity);
-        Ok(kept.entity)
+        Ok((kept.entity, version.entity))
     }
 
     async fn take_in_upload(

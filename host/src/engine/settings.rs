@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ModuleSettings;
+use super::{GrantSettings, ModuleSettings};
 
 /// `[engine]`: runs and due work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -35,6 +35,12 @@ pub struct Settings {
     /// Whose signatures of modules are accepted: `[modules]`, taken over by `server`.
     #[serde(skip)]
     pub modules: ModuleSettings,
+    /// What the operator grants to modules: `[[grants]]`, taken over by `server`.
+    #[serde(skip)]
+    pub grants: Vec<GrantSettings>,
+    /// The most mutating requests of a run that no grant limits: `[runtime] mutating_requests`, taken over by `server`.
+    #[serde(skip)]
+    pub mutating_requests: u64,
 }
 
 impl Default for Settings {
@@ -51,6 +57,8 @@ impl Default for Settings {
             public_url: None,
             runs_per_project: usize::MAX,
             modules: ModuleSettings::default(),
+            grants: Vec::new(),
+            mutating_requests: 1000,
         }
     }
 }

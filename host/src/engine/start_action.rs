@@ -17,7 +17,7 @@ use crate::{
         RequestContext, TargetCloud, Work,
     },
     executor::Call,
-    openstack::{RunScope, Session},
+    openstack::{Consent, RunScope, Session},
     store::{Commit, Write},
 };
 
@@ -75,6 +75,7 @@ impl Engine {
             ));
         }
         self.check_timeout(&start.params)?;
+        self.check_budget(&op.project_id, &action.module.name, &start.params)?;
         let is_later = is_asynchronous || (start.params.save_result && !start.params.run_sync);
         // Before anything is asked of a cloud or kept.
         let place = if is_later {
@@ -84,7 +85,7 @@ impl Engine {
             Some(self.executor.admit(&op.project_id)?)
         };
         let id = ActionExecutionId::generate();
-        let scope = self.scope(op, &action);
+        let scope = self.scope(op, &action, &start.params);
         let session = match &start.target {
             Some(target) => {
                 let timeout = self.timeout(&start.params);
@@ -135,8 +136,10 @@ impl Engine {
                 .await
                 .map_err(|error| Error::Host(error.into()))??
         } else {
+            let journal = Arc::clone(&call.scope.journal);
             let outcome = self.make_run(call).await;
             let mut execution = execution;
+            execution.take_report(&journal);
             execution.complete(&outcome, self.clock.now())?;
             execution
         };
@@ -178,6 +181,7 @@ impl Engine {
         let entry = self.running.enter(execution.id, run);
         let outcome = self.make_run(call).await;
         drop(entry);
+        execution.take_report(&journal);
         execution.complete(&outcome, self.clock.now())?;
         let commit = self.with_journal(Commit::new().create(&execution), &execution, &journal)?;
         self.store.commit(commit).await?;
@@ -214,10 +218,11 @@ impl Engine {
         Ok(commit.create(&self.seal_journal(execution.id, &execution.project_id, &page)?))
     }
 
-    fn scope(&self, op: &Operation, action: &Action) -> RunScope {
+    fn scope(&self, op: &Operation, action: &Action, params: &Params) -> RunScope {
         self.scope_of(
             op.project_id.clone(),
             Arc::clone(&action.spec),
+            self.consent(&op.project_id, &action.module.name, params),
             op.request.clone(),
         )
     }
@@ -226,6 +231,7 @@ impl Engine {
         &self,
         project_id: ProjectId,
         spec: Arc<crate::domain::ActionSpec>,
+        consent: Consent,
         request: RequestContext,
     ) -> RunScope {
         let caps = JournalCaps {
@@ -236,6 +242,7 @@ impl Engine {
         RunScope {
             project_id,
             spec,
+            consent: Arc::new(consent),
             request,
             journal: Arc::new(Journal::new(caps)),
         }

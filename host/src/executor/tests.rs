@@ -18,7 +18,7 @@ use crate::{
         JournalCaps, JsonText, LogLevel, ModuleName, Outcome, PrivateObject, ProjectId,
         RequestContext,
     },
-    openstack::{Clouds, RunScope},
+    openstack::{Clouds, Consent, RunScope},
     runtime::{ArtefactKey, CompileSettings, Runtime, Settings, compile},
 };
 
@@ -119,6 +119,7 @@ impl Host {
             input: JsonText::from_value(input),
             attempt: 1,
             scope: RunScope {
+                consent: Arc::new(Consent::for_tests()),
                 project_id: ProjectId::new("project"),
                 spec: Arc::new(spec.unwrap().clone()),
                 request: RequestContext {

@@ -69,15 +69,19 @@ impl WasmExecutor {
         Ok(self.runtime.turn_of_upload().await?)
     }
 
+    /// The place that the run was admitted to, else one at the end of its project's line.
+    pub(super) fn place(&self, call: &mut Call) -> Place {
+        call.place
+            .take()
+            .unwrap_or_else(|| self.queue.enter(&call.scope.project_id))
+    }
+
     /// Waits until the run's turn has come, and begins it.
-    async fn begin(&self, call: Call) -> Result<lanes::Run<'_>, Outcome> {
+    async fn begin(&self, mut call: Call) -> Result<lanes::Run<'_>, Outcome> {
         // From here, so that waiting for a turn counts against the timeout that the guest is told, too.
         let deadline = self.clock.now().after(call.timeout);
         let project = call.scope.project_id.clone();
-        let mut place = match call.place {
-            Some(place) => place,
-            None => self.queue.enter(&project),
-        };
+        let mut place = self.place(&mut call);
         place.come().await;
         let module = self
             .runtime

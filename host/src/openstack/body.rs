@@ -109,19 +109,40 @@ impl BodyReader {
 /// A chunk, or the proper end.
 type Part = Option<Bytes>;
 
-/// Makes a body of what comes through the channel. Without its proper end it breaks off, so that half a body is never
-/// taken for a whole one.
-pub(super) fn channel() -> (mpsc::Sender<Part>, reqwest::Body) {
-    let (sender, receiver) = mpsc::channel::<Part>(2);
-    let parts = stream::unfold(Some(receiver), |receiver| async {
-        let mut receiver = receiver?;
-        match receiver.recv().await {
-            Some(Some(chunk)) => Some((Ok(chunk), Some(receiver))),
-            Some(None) => None,
-            None => Some((Err(io::Error::other("the upload was given up")), None)),
+/// A channel for a body. Without its proper end the body breaks off, so that half a one is never taken for a whole one.
+pub(super) fn channel() -> (mpsc::Sender<Part>, Parts) {
+    let (sender, receiver) = mpsc::channel(2);
+    (sender, Parts(receiver))
+}
+
+/// A body's chunks as they come.
+pub(super) struct Parts(mpsc::Receiver<Part>);
+
+impl Parts {
+    /// The body that is sent of them.
+    pub(super) fn into_body(self) -> reqwest::Body {
+        let parts = stream::unfold(Some(self.0), |receiver| async {
+            let mut receiver = receiver?;
+            match receiver.recv().await {
+                Some(Some(chunk)) => Some((Ok(chunk), Some(receiver))),
+                Some(None) => None,
+                None => Some((Err(io::Error::other("the upload was given up")), None)),
+            }
+        });
+        reqwest::Body::wrap_stream(parts)
+    }
+
+    /// How many bytes they have in all, when they come to their proper end; none is kept.
+    pub(super) async fn count(mut self) -> Result<u64, Error> {
+        let mut bytes = 0_u64;
+        loop {
+            match self.0.recv().await {
+                Some(Some(chunk)) => bytes = bytes.saturating_add(chunk.len() as u64),
+                Some(None) => return Ok(bytes),
+                None => return Err(Error::Unreachable("the upload was given up".to_owned())),
+            }
         }
-    });
-    (sender, reqwest::Body::wrap_stream(parts))
+    }
 }
 
 /// A request's body in chunks.

@@ -12,6 +12,9 @@ pub enum Error {
     /// No access rule allows it; says which would.
     #[error("{0}")]
     Denied(String),
+    /// The run has made all the mutating requests that it may: it ends here. Says which limit and setting.
+    #[error("{0}")]
+    OverBudget(String),
     /// The request cannot be sent as it is.
     #[error("{0}")]
     InvalidRequest(String),

@@ -94,7 +94,7 @@ fn assert_one_reading(endpoint: &Url, placed: &Placed) {
 fn kept_segments(endpoint: &Url) -> Vec<&str> {
     let segments = endpoint.path_segments().into_iter().flatten();
     segments
-        .take_while(|segment| super::path::version(segment).is_none())
+        .take_while(|segment| crate::domain::api_version(segment).is_none())
         .filter(|segment| !segment.is_empty())
         .collect()
 }

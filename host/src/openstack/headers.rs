@@ -88,6 +88,8 @@ pub(super) fn outgoing(
         let is_dropped = HOP_BY_HOP.contains(&text)
             || HOSTS_OWN.contains(&text)
             || text.starts_with("x-forwarded")
+            // Behind a gateway interface, `X_Auth_Token` is another spelling of `X-Auth-Token`.
+            || text.contains('_')
             || named_by_connection.iter().any(|named| named == text)
             || (destination == Destination::Cloud && is_credential);
         if !is_dropped {
@@ -165,6 +167,8 @@ mod tests {
             ("X-Auth-Token", "forged"),
             ("x-subject-token", "forged"),
             ("X-Service-Token", "forged"),
+            ("X_Auth_Token", "forged"),
+            ("X_Copy_From", "/c/o"),
             ("Authorization", "Basic x"),
             ("Cookie", "a=b"),
             ("X-Forwarded-For", "1.2.3.4"),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::domain::{Credential, InClear, RequestContext, Secret, private_json};
+use crate::domain::{Credential, InClear, RequestContext, Secret, api_version, private_json};
 
 pub use super::{
     tls::{BadCertificates, Tls},
@@ -19,7 +19,6 @@ use super::{
     address::Refused,
     body,
     client::{Client, Failure, Limits},
-    path,
     tls::Roots,
     token,
 };
@@ -351,7 +350,7 @@ fn versioned(auth_url: &Url) -> Result<Url, Error> {
         .collect();
     if segments
         .last()
-        .is_some_and(|last| path::version(last).is_some())
+        .is_some_and(|last| api_version(last).is_some())
     {
         segments.pop();
     }

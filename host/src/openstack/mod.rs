@@ -8,13 +8,16 @@ pub(crate) mod cache;
 mod catalog;
 mod client;
 mod clouds;
+mod consent;
 mod error;
 mod headers;
 pub mod keystone;
 mod message;
 mod outside;
 mod path;
+mod plan;
 mod proxy;
+mod reach;
 mod scrub;
 mod service_type;
 mod session;
@@ -30,9 +33,11 @@ mod fuzz;
 #[cfg(test)]
 mod tests;
 
+pub use allow::{Granted, granted};
 pub use body::{BodyReader, BodyWriter};
 pub use catalog::Catalog;
 pub use clouds::{Clouds, SettingsError};
+pub use consent::{Consent, MutatingBudget};
 pub use error::{ConnectError, Error};
 pub use message::{Body, CloudRequest, CloudResponse, Head, HttpRequest, TokenFacts};
 pub use outside::BadAllowance;

@@ -10,6 +10,7 @@ use super::{
     headers::{self, Destination},
     keystone,
     path::RelativePath,
+    plan,
     proxy::{complete, location, method, redirected},
     scrub::Needles,
     tls::Tls,
@@ -177,6 +178,21 @@ async fn exchange(
     complete(&mut headers, request.body.as_ref());
     keystone::insert_ids(&mut headers, &scope.request);
     let mut body = request.body.map(Body::into_bytes);
+    scope.consent.charge(&method)?;
+    if scope.consent.is_planned(&method) {
+        trace.planned();
+        let (query, mut place) = (url.query().map(str::to_owned), url);
+        place.set_query(None);
+        let planned = plan::Request {
+            service_type: "http",
+            region: None,
+            method: &method,
+            path: place.as_str(),
+            query: query.as_deref(),
+        };
+        scope.journal.plan(planned.with_body(body.as_deref()));
+        return read(clouds, plan::answer()).await;
+    }
     for _ in 0..=MOST_REDIRECTS {
         let mut outgoing = reqwest::Request::new(method.clone(), url.clone());
         *outgoing.headers_mut() = headers.clone();

@@ -5,6 +5,8 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
+use crate::domain::api_version as version;
+
 /// Everything but RFC 3986's unreserved characters and the sub-delimiters that a segment may have.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -170,19 +172,6 @@ fn has_broken_escape(raw: &str) -> bool {
         !(digits.next().is_some_and(|b| b.is_ascii_hexdigit())
             && digits.next().is_some_and(|b| b.is_ascii_hexdigit()))
     })
-}
-
-/// The major number of `v2`, `v2.1`, `v3`; none of anything else.
-pub(super) fn version(segment: &str) -> Option<u32> {
-    let digits = segment.strip_prefix(['v', 'V'])?;
-    let (major, minor) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_number = |text: &str| {
-        !text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit())
-    };
-    if !is_number(major) || !is_number(minor) {
-        return None;
-    }
-    major.parse().ok()
 }
 
 /// Where a request goes, and what its access rules are matched against.

@@ -12,10 +12,14 @@ use super::{
     Body, CloudRequest, Error, Head,
     access::Access,
     allow::Asked,
+    body::Parts,
     catalog::{Resolved, Wanted},
+    consent,
     headers::{self, Destination},
     keystone,
     path::{self, Placed, RelativePath},
+    plan,
+    reach::{self, From},
     scrub::Scrubber,
     service_type,
     session::Run,
@@ -28,7 +32,7 @@ const MOST_REDIRECTS: usize = 5;
 
 /// A request's body that comes in chunks, and can be sent once.
 pub(super) struct Upload {
-    pub(super) body: reqwest::Body,
+    pub(super) body: Parts,
     pub(super) length: Option<u64>,
 }
 
@@ -37,7 +41,7 @@ enum Payload {
     /// All of it, which can be sent again.
     Whole(Option<Bytes>),
     /// A stream; none once it is sent.
-    Stream(Option<reqwest::Body>),
+    Stream(Option<Parts>),
 }
 
 /// The head of an answer, and what reads and cleans its body.
@@ -71,6 +75,11 @@ impl Run {
         // Boxed: what asks Keystone is large, rare, and done before the wait for the service begins.
         let mut access = Box::pin(self.access()).await?;
         let mut passed = self.pass(&access, method, &path, request, upload, trace)?;
+        self.scope.consent.charge(&passed.method)?;
+        if self.scope.consent.is_planned(&passed.method) {
+            trace.planned();
+            return self.plan(passed, &path.to_string()).await;
+        }
         let (mut redirects, mut may_renew) = (0, true);
         loop {
             let response = self.transmit(&access, &mut passed).await?;
@@ -135,13 +144,18 @@ impl Run {
             .map_err(Error::NoEndpoint)?;
         let placed = path::join(&endpoint.url, path, project_id);
         trace.went_to(endpoint.region.as_deref(), &path.to_string());
-        self.allow(&request.service_type, &method, &placed, trace)?;
+        let mut headers = headers::outgoing(&request.headers, Destination::Cloud)?;
+        let from = From {
+            endpoint: &endpoint,
+            service_type: &request.service_type,
+            project_id,
+        };
+        self.allow(&from, &method, &placed, &headers, &request.query, trace)?;
 
         let mut url = placed.url;
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
-        let mut headers = headers::outgoing(&request.headers, Destination::Cloud)?;
         complete(&mut headers, request.body.as_ref());
         if let Some(length) = upload.as_ref().and_then(|upload| upload.length) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -160,25 +174,68 @@ impl Run {
         })
     }
 
+    /// Holds a request, and all that it reaches by headers and query, against the rules of both sides.
     fn allow(
         &self,
-        service_type: &str,
+        from: &From<'_>,
         method: &Method,
         placed: &Placed,
+        headers: &HeaderMap,
+        query: &[(String, String)],
         trace: &Trace,
     ) -> Result<(), Error> {
-        let asked = Asked {
-            service_type,
-            method: method.as_str(),
-            placed,
+        let check = |via: Option<&str>, method: &str, placed: &Placed, is_below: bool| {
+            let asked = Asked {
+                service_type: from.service_type,
+                region: from.endpoint.region.as_deref(),
+                method,
+                placed,
+                is_below,
+            };
+            consent::check(&self.scope, &asked, via, from.project_id, trace, |text| {
+                self.clean(text)
+            })
         };
-        if asked.is_allowed(&self.scope.spec.access) {
-            return Ok(());
-        }
-        // A redirect's path is the cloud's own words.
-        let denial = self.clean(asked.denial());
-        trace.warn(&denial);
-        Err(Error::Denied(denial))
+        check(None, method.as_str(), placed, false)?;
+        let reaches = reach::reaches(from, placed, headers, query)
+            .inspect_err(|refusal| trace.warn(&refusal.to_string()))?;
+        reaches.iter().try_for_each(|reach| {
+            check(
+                Some(&reach.via),
+                reach.method,
+                &reach.placed,
+                reach.is_below,
+            )
+        })
+    }
+
+    /// Keeps a request in the run's plan, and answers for the service.
+    async fn plan(&self, passed: Passed, path: &str) -> Result<Answer, Error> {
+        let request = plan::Request {
+            service_type: &passed.service_type,
+            region: passed.endpoint.region.as_deref(),
+            method: &passed.method,
+            path,
+            query: passed.url.query(),
+        };
+        let planned = match passed.payload {
+            Payload::Whole(body) => request.with_body(body.as_deref()),
+            Payload::Stream(parts) => request.with_length(match parts {
+                Some(parts) => parts.count().await?,
+                None => 0,
+            }),
+        };
+        self.scope.journal.plan(planned);
+        let response = plan::answer();
+        let needles = self.needles();
+        Ok(Answer {
+            head: Head {
+                status: response.status().as_u16(),
+                headers: headers::incoming(response.headers(), &needles),
+            },
+            response,
+            scrubber: Scrubber::new(needles),
+        })
     }
 
     async fn transmit(&self, access: &Access, passed: &mut Passed) -> Result<Response, Error> {
@@ -190,7 +247,7 @@ impl Run {
         request.headers_mut().insert("x-auth-token", token);
         match &mut passed.payload {
             Payload::Whole(bytes) => *request.body_mut() = bytes.clone().map(Into::into),
-            Payload::Stream(body) => *request.body_mut() = body.take(),
+            Payload::Stream(body) => *request.body_mut() = body.take().map(Parts::into_body),
         }
         let sent = self.client.execute(request).await;
         sent.map_err(|failure| failure.into_error(&format!("{} service", passed.service_type)))
@@ -232,7 +289,13 @@ impl Run {
         let placed = path::below(&passed.endpoint.url, &target, self.project_id(access))
             .ok_or_else(elsewhere)?;
         let method = redirected(status, &passed.method);
-        self.allow(&passed.service_type, &method, &placed, trace)?;
+        let from = From {
+            endpoint: &passed.endpoint,
+            service_type: &passed.service_type,
+            project_id: self.project_id(access),
+        };
+        let query = reach::parameters(target.query());
+        self.allow(&from, &method, &placed, &passed.headers, &query, trace)?;
         if method == passed.method {
             if !passed.is_replayable() {
                 return Err(Error::InvalidRequest(

@@ -15,7 +15,7 @@ use crate::domain::{
 
 use super::{
     Body, BodyReader, BodyWriter, Catalog, CloudRequest, CloudResponse, Clouds, ConnectError,
-    Error, Head, TokenFacts,
+    Consent, Error, Head, TokenFacts,
     access::{Access, Fault},
     body,
     cache::Key,
@@ -35,6 +35,8 @@ pub struct RunScope {
     pub project_id: ProjectId,
     /// The action with its access rules.
     pub spec: Arc<ActionSpec>,
+    /// What the operator grants to it, and what is left of that.
+    pub consent: Arc<Consent>,
     /// The request ids to send onward.
     pub request: RequestContext,
     /// Takes a trace of every request, and a line for the user on every denial.

@@ -19,6 +19,7 @@ pub(super) struct Trace {
     clock: Arc<dyn Clock>,
     place: Option<RequestPlace>,
     row: Option<RequestTrace>,
+    is_planned: bool,
 }
 
 impl Trace {
@@ -45,6 +46,7 @@ impl Trace {
             journal,
             clock,
             row: Some(row),
+            is_planned: false,
         }
     }
 
@@ -72,6 +74,11 @@ impl Trace {
         self.update();
     }
 
+    /// That it is not sent.
+    pub(super) fn planned(&mut self) {
+        self.is_planned = true;
+    }
+
     /// Keeps the row; `error` is why there was no answer.
     pub(super) fn end(mut self, error: Option<String>) {
         self.keep(error);
@@ -91,7 +98,11 @@ impl Trace {
         let Some(mut row) = self.row.take() else {
             return;
         };
-        row.error = error.as_deref().map(cut);
+        let planned = || {
+            self.is_planned
+                .then(|| "not sent: this is a dry run".to_owned())
+        };
+        row.error = error.as_deref().map(cut).or_else(planned);
         let took = self.clock.now().since(row.at);
         row.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(
@@ -113,7 +124,8 @@ impl Drop for Trace {
     }
 }
 
-fn cut(text: &str) -> String {
+/// `text`, as long as what is kept of a guest's texts.
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

@@ -40,7 +40,7 @@ impl Guest {
         if let Ok(response) = &response {
             self.traffic.take_answer(response.body.length())?;
         }
-        Ok(answer(response))
+        within_budget(response.map(answer))
     }
 }
 
@@ -134,11 +134,11 @@ impl cloud::HostScopedToken for Guest {
             }
             Err(err) => Err(err),
         };
-        match opened {
+        match within_budget(opened)? {
             Ok((head, reader)) => Ok(Ok((head.into(), self.table.push(reader)?))),
             Err(err) => {
                 self.traffic.close_stream();
-                Ok(Err(err.into()))
+                Ok(Err(err))
             }
         }
     }
@@ -273,16 +273,23 @@ fn host_error(err: Error) -> wasmtime::Error {
     wasmtime::format_err!("{err}")
 }
 
-fn answer(response: Result<CloudResponse, Error>) -> Result<cloud::Response, cloud::Error> {
-    let response = response?;
-    Ok(cloud::Response {
+fn answer(response: CloudResponse) -> cloud::Response {
+    cloud::Response {
         status: response.head.status,
         headers: response.head.headers,
         body: match response.body {
             Body::Text(text) => cloud::Body::Text(text),
             Body::Bytes(bytes) => cloud::Body::Bytes(bytes.into()),
         },
-    })
+    }
+}
+
+/// Makes an end of the run of the one error that is none for the guest.
+fn within_budget<T>(answer: Result<T, Error>) -> wasmtime::Result<Result<T, cloud::Error>> {
+    match answer {
+        Err(err @ Error::OverBudget(_)) => Err(host_error(err)),
+        answer => Ok(answer.map_err(Into::into)),
+    }
 }
 
 impl From<cloud::Request> for CloudRequest {
@@ -339,7 +346,7 @@ impl From<Error> for cloud::Error {
         match err {
             Error::NoTarget => Self::NoTarget,
             Error::NoEndpoint(what) => Self::NoEndpoint(what),
-            Error::Denied(why) => Self::Denied(why),
+            Error::Denied(why) | Error::OverBudget(why) => Self::Denied(why),
             Error::InvalidRequest(why) => Self::InvalidRequest(why),
             Error::TimedOut => Self::TimedOut,
             Error::TooLarge(bytes) => Self::TooLarge(bytes),

@@ -14,13 +14,8 @@ use crate::domain::{AccessRule, ActionName, ActionSpec, JsonText, ModuleName, Sc
 const ACTIONS: usize = 2000;
 const DESCRIPTION_BYTES: usize = 8 << 10;
 const SCHEMA_BYTES: usize = 128 << 10;
-/// Access rules of one action, and the length of each part of one.
+/// Access rules of one action.
 const RULES: usize = 512;
-const RULE_PART_BYTES: usize = 512;
-
-const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "COPY", "*",
-];
 
 /// What checking everything that a module says may take; each schema by itself is bounded, too.
 const CHECKING: Duration = Duration::from_secs(10);
@@ -108,7 +103,7 @@ fn check_spec(spec: WitSpec, module: Option<&ModuleName>) -> Result<ActionSpec, 
             method: rule.method,
             path: rule.path,
         })
-        .map(|rule| match fault_of(&rule) {
+        .map(|rule| match rule.fault() {
             None => Ok(rule),
             Some(why) => Err(Fault::Rule {
                 rule: shown(rule),
@@ -138,63 +133,6 @@ fn check_schema(
     let text = JsonText::parse(text).map_err(|err| Fault::NotJson(what, err))?;
     compile(&text).map_err(|err| Fault::Schema(what, err))?;
     Ok(text)
-}
-
-/// What is wrong with an access rule.
-fn fault_of(rule: &AccessRule) -> Option<&'static str> {
-    let parts = [&rule.service_type, &rule.method, &rule.path];
-    if parts.iter().any(|part| part.len() > RULE_PART_BYTES) {
-        return Some("its parts have at most 512 bytes each");
-    }
-    let is_service = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if rule.service_type != "*"
-        && (rule.service_type.is_empty() || !rule.service_type.bytes().all(is_service))
-    {
-        return Some("the service type is a name as in the catalog, such as `compute`, or `*`");
-    }
-    if !METHODS.contains(&rule.method.as_str()) {
-        return Some("the method is an HTTP method in capitals, or `*`");
-    }
-    if rule.path.is_empty() {
-        return None;
-    }
-    let Some(rest) = rule.path.strip_prefix('/') else {
-        return Some("the path begins with `/`");
-    };
-    let mut segments = rest.split('/').peekable();
-    while let Some(segment) = segments.next() {
-        let is_last = segments.peek().is_none();
-        if segment.is_empty() && !is_last {
-            return Some("the path has an empty segment");
-        }
-        if segment == "**" && !is_last {
-            return Some("`**` stands for the rest of a path, so it comes last");
-        }
-        if !is_segment(segment) {
-            return Some(
-                "a segment is `*`, `**`, `{name}`, or text without `*`, `{`, `}`, `?`, `#`, `..` and spaces",
-            );
-        }
-    }
-    None
-}
-
-fn is_segment(segment: &str) -> bool {
-    if segment == "*" || segment == "**" {
-        return true;
-    }
-    if let Some(name) = segment
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-    {
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        return !name.is_empty() && name.bytes().all(is_word);
-    }
-    segment != "."
-        && segment != ".."
-        && segment
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"*{}?#\\".contains(&byte))
 }
 
 /// A rule short enough to be repeated.

@@ -27,6 +27,9 @@ pub struct Settings {
     pub output_kib: usize,
     /// Requests that one run may make. Default: 1000.
     pub requests: usize,
+    /// Requests other than GET, HEAD and OPTIONS that one run may make, where no `[[grants]]` entry of its module says
+    /// otherwise. Default: 1000.
+    pub mutating_requests: u64,
     /// Requests of one run that are on their way at one time, open streams and uploads included. Default: 16.
     pub concurrent_requests: usize,
     /// Answers that one run takes as a whole, all together, in MiB; streams have `openstack.stream_bytes` each.
@@ -83,6 +86,7 @@ impl Default for Settings {
             tables: 16,
             output_kib: 1024,
             requests: 1000,
+            mutating_requests: 1000,
             concurrent_requests: 16,
             answers_mib: 1024,
             concurrent_runs: 1024,

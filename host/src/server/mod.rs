@@ -204,6 +204,8 @@ async fn build_engine(
             public_url,
             runs_per_project: config.runtime.concurrent_runs_per_project.max(1),
             modules: config.modules.clone(),
+            grants: config.grants.clone(),
+            mutating_requests: config.runtime.mutating_requests,
             ..config.engine.clone()
         },
     })

@@ -246,6 +246,13 @@ fn parse_params(params: Map<String, Value>) -> Result<Params, ApiError> {
             (_, Value::Null) => {}
             ("save_result", Value::Bool(flag)) => parsed.save_result = flag,
             ("run_sync", Value::Bool(flag)) => parsed.run_sync = flag,
+            ("dry_run", Value::Bool(flag)) => parsed.dry_run = flag,
+            ("audit", Value::Bool(flag)) => parsed.audit = flag,
+            ("mutating_requests", Value::Number(number)) => {
+                let number = number.as_u64();
+                let number = number.ok_or_else(|| wrong("mutating_requests", "a whole number"))?;
+                parsed.mutating_requests = Some(number);
+            }
             ("timeout", Value::Number(secs)) => {
                 let ms = secs
                     .as_f64()
@@ -264,12 +271,16 @@ fn parse_params(params: Map<String, Value>) -> Result<Params, ApiError> {
             }
             // Which executor runs it: there is one kind.
             ("target", Value::String(_)) => {}
-            ("save_result" | "run_sync", _) => return Err(wrong(&name, "true or false")),
+            ("save_result" | "run_sync" | "dry_run" | "audit", _) => {
+                return Err(wrong(&name, "true or false"));
+            }
+            ("mutating_requests", _) => return Err(wrong("mutating_requests", "a whole number")),
             ("timeout", _) => return Err(wrong("timeout", "a number of seconds")),
             ("target", _) => return Err(wrong("target", "a string")),
             _ => {
                 return Err(ApiError::bad_request(format!(
-                    "params: unknown \"{name}\"; known are save_result, run_sync, timeout, target."
+                    "params: unknown \"{name}\"; known are save_result, run_sync, timeout, dry_run, audit, \
+                     mutating_requests, target."
                 )));
             }
         }
@@ -313,14 +324,18 @@ mod tests {
     #[test]
     fn params_are_read_in_mistrals_units() {
         let read = params(
-            json!({ "save_result": true, "run_sync": false, "timeout": 1.5, "target": "x" }),
+            json!({ "save_result": true, "run_sync": false, "timeout": 1.5, "target": "x", "dry_run": true,
+                "audit": true, "mutating_requests": 0 }),
         );
         assert_eq!(
             read.unwrap(),
             Params {
                 save_result: true,
                 run_sync: false,
-                timeout_ms: Some(1500)
+                timeout_ms: Some(1500),
+                mutating_requests: Some(0),
+                dry_run: true,
+                audit: true,
             }
         );
     }
@@ -332,6 +347,16 @@ mod tests {
             (json!({ "timeout": -1 }), "params.timeout"),
             (json!({ "save_result": "yes" }), "params.save_result"),
             (json!({ "run_sync": 1 }), "params.run_sync"),
+            (json!({ "dry_run": "yes" }), "params.dry_run"),
+            (json!({ "audit": 1 }), "params.audit"),
+            (
+                json!({ "mutating_requests": -1 }),
+                "params.mutating_requests",
+            ),
+            (
+                json!({ "mutating_requests": true }),
+                "params.mutating_requests",
+            ),
             (json!({ "tiemout": 1 }), "tiemout"),
         ] {
             assert!(params(value).unwrap_err().contains(name));

@@ -11,8 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::io::ReaderStream;
 
+mod consent;
 mod receive;
 
+use self::consent::ConsentView;
 use crate::{
     api::{
         App,
@@ -25,7 +27,8 @@ use crate::{
     },
     auth::Caller,
     domain::{
-        Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, PageRequest, Scope, Timestamp,
+        Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, Operation, PageRequest,
+        Scope, Timestamp,
     },
     engine::{ListModules, ModuleRef, NewModule},
     policy::Rule,
@@ -155,6 +158,9 @@ pub struct ModuleView {
     /// Oldest first; only when one module is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     versions: Option<Vec<ModuleVersionView>>,
+    /// What its actions may ask of clouds; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent: Option<ConsentView>,
 }
 
 /// One version of a module.
@@ -217,6 +223,7 @@ impl From<Module> for ModuleView {
             created_at: Some(module.created_at),
             updated_at: module.updated_at,
             versions: None,
+            consent: None,
         }
     }
 }
@@ -239,6 +246,20 @@ impl From<ModuleVersion> for ModuleVersionView {
     }
 }
 
+/// One module with what its actions may ask in the caller's project.
+fn with_consent(
+    app: &App,
+    op: &Operation,
+    module: Module,
+    version: Option<&ModuleVersion>,
+) -> ModuleView {
+    let consent = version.map(|version| app.engine.module_consent(op, &module.name, version));
+    ModuleView {
+        consent: consent.map(ConsentView::from),
+        ..ModuleView::from(module)
+    }
+}
+
 /// `POST /v2/modules`: takes in a new module.
 async fn create(
     State(app): State<App>,
@@ -256,8 +277,9 @@ async fn create(
         scope,
         upload: received.upload(),
     };
-    let module = app.engine.create_module(&op, new).await?;
-    Ok((StatusCode::CREATED, Answer(module.into())))
+    let (module, version) = app.engine.create_module(&op, new).await?;
+    let view = with_consent(&app, &op, module, Some(&version));
+    Ok((StatusCode::CREATED, Answer(view)))
 }
 
 fn name_and_scope(
@@ -338,9 +360,11 @@ async fn get(
     Path(module): Path,
 ) -> Result<Answer<ModuleView>, ApiError> {
     let (module, versions) = app.engine.module(&op, &parse_ref(&module)?).await?;
+    let current = versions.iter().find(|it| it.version == module.version);
+    let view = with_consent(&app, &op, module, current);
     Ok(Answer(ModuleView {
         versions: Some(versions.into_iter().map(ModuleVersionView::from).collect()),
-        ..ModuleView::from(module)
+        ..view
     }))
 }
 
@@ -355,11 +379,11 @@ async fn update(
     args.finish()?;
     let module = parse_ref(&module)?;
     let received = receive::receive(&app, request).await?;
-    let module = app
+    let (module, version) = app
         .engine
         .add_module_version(&op, &module, received.upload())
         .await?;
-    Ok(Answer(module.into()))
+    Ok(Answer(with_consent(&app, &op, module, Some(&version))))
 }
 
 /// `DELETE /v2/modules/{module}`: it goes, with all its versions.
@@ -390,11 +414,11 @@ async fn rollback(
     Path(module): Path,
     Json(body): Json<RollbackBody>,
 ) -> Result<Answer<ModuleView>, ApiError> {
-    let module = app
+    let (module, version) = app
         .engine
         .rollback_module(&op, &parse_ref(&module)?, body.version)
         .await?;
-    Ok(Answer(module.into()))
+    Ok(Answer(with_consent(&app, &op, module, Some(&version))))
 }
 
 fn parse_ref(text: &str) -> Result<ModuleRef, ApiError> {

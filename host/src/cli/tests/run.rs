@@ -39,6 +39,37 @@ async fn a_run_prints_its_result_and_a_failed_one_its_reason() {
 }
 
 #[tokio::test]
+async fn a_dry_run_and_an_audit_are_asked_for_and_shown_beside_the_result() {
+    let server = FakeServer::start(|_: &Request| {
+        let rule = json!({"service_type": "compute", "method": "POST", "path": "/servers"});
+        let output = json!({"result": 7, "plan": [rule], "access_rules": [rule], "denied": []});
+        Answer::json(201, &execution("SUCCESS", &output.to_string()))
+    })
+    .await;
+    let args = [
+        "action",
+        "run",
+        "std.echo",
+        "--dry-run",
+        "--audit",
+        "--mutating-requests",
+        "3",
+    ];
+    let ended = zonda(&args, &[("ZONDA_URL", &server.url)]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "7\n"));
+    assert_eq!(
+        server.requests()[0].json()["params"],
+        json!({"dry_run": true, "audit": true, "mutating_requests": 3})
+    );
+    assert!(
+        ended.notes.contains("| /servers") && ended.notes.contains("path = \"/servers\""),
+        "{}",
+        ended.notes
+    );
+    assert!(!ended.notes.contains("denied"), "{}", ended.notes);
+}
+
+#[tokio::test]
 async fn a_saved_run_is_followed_to_its_end() {
     let mut looks = 0;
     let server = FakeServer::start(move |request: &Request| {

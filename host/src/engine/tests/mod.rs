@@ -1,6 +1,7 @@
 //! The engine over a real store, with an executor and a clock that do as they are told.
 
 mod completing;
+mod consenting;
 mod modules;
 mod reading;
 mod recovering;
@@ -134,7 +135,8 @@ impl Host {
             scope,
             upload: self.upload(text),
         };
-        self.engine.create_module(op, new).await
+        let created = self.engine.create_module(op, new).await;
+        created.map(|(module, _)| module)
     }
 
     async fn run(&self, start: StartAction) -> Result<StartedAction, Error> {

@@ -29,9 +29,11 @@ impl Host {
     }
 
     async fn add(&self, name: &str, text: &str) -> Result<Module, Error> {
-        self.engine
+        let added = self
+            .engine
             .add_module_version(&op("p"), &named(name), self.upload(text))
-            .await
+            .await;
+        added.map(|(module, _)| module)
     }
 
     async fn versions(&self, name: &str) -> Vec<u32> {
@@ -88,7 +90,7 @@ async fn rolling_back_brings_an_earlier_version_and_the_next_upload_counts_on() 
         .await
         .unwrap();
     host.add("own", "own.other").await.unwrap();
-    let back = host
+    let (back, _) = host
         .engine
         .rollback_module(&op("p"), &named("own"), 1)
         .await
@@ -350,13 +352,13 @@ async fn a_signature_is_on_record_and_is_asked_for_again_when_rolling_back() {
     };
     let signed = || signed_by(&pair, host.upload("own.echo"));
     let made = engine.create_module(&ann, new("own", signed())).await;
-    assert_eq!(made.unwrap().signature.unwrap().key_name, "release");
+    assert_eq!(made.unwrap().0.signature.unwrap().key_name, "release");
     let (_, versions) = engine.module(&ann, &own).await.unwrap();
     assert!(versions[0].signature.is_some());
     assert_eq!(versions[0].uploaded_by.as_deref(), Some("ann"));
     let unsigned = host.upload("own.other");
     let next = engine.add_module_version(&ann, &own, unsigned);
-    assert_eq!(next.await.unwrap().signature, None);
+    assert_eq!(next.await.unwrap().0.signature, None);
 
     // The key is gone.
     let roll_back = async |engine: &Engine, version| {

@@ -148,6 +148,7 @@ impl Child {
         let scope = RunScope {
             project_id: run.project_id.clone(),
             spec: Arc::clone(&run.spec),
+            consent: Arc::clone(&run.consent),
             request: run.request(),
             journal,
         };

@@ -29,11 +29,7 @@ use zeroize::Zeroizing;
 
 pub use self::{child::child_main, process::SUBCOMMAND};
 use self::{process::Process, wire::Setup};
-use super::{
-    Busy, Call, Executor, Place, Settings, TakeInError, WasmExecutor,
-    queue::Queue,
-    wasm::{limits, timed_out},
-};
+use super::{Busy, Call, Executor, Place, Settings, TakeInError, WasmExecutor, wasm::timed_out};
 use crate::{
     clock::Clock,
     domain::{ActionSpec, Digest, Failure, ModuleName, Outcome, ProjectId, Secret},
@@ -65,7 +61,6 @@ pub struct ProjectExecutor {
     /// Loads and keeps components; makes no run.
     local: WasmExecutor,
     shared: Arc<Shared>,
-    queue: Arc<Queue>,
 }
 
 struct Shared {
@@ -111,7 +106,6 @@ impl ProjectExecutor {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut runtime = parts.runtime;
-        let queue = Queue::new(limits(&runtime));
         // A process has the runs of one project alone, and reserves no room for more.
         runtime.concurrent_runs = runtime
             .concurrent_runs
@@ -128,7 +122,6 @@ impl ProjectExecutor {
         };
         Self {
             local,
-            queue,
             shared: Arc::new(Shared {
                 program: "/proc/self/exe".into(),
                 setup: Arc::new(setup),
@@ -143,10 +136,8 @@ impl ProjectExecutor {
 
     async fn run_in_process(&self, mut call: Call) -> Outcome {
         let deadline = self.shared.clock.now().after(call.timeout);
-        let mut place = match call.place.take() {
-            Some(place) => place,
-            None => self.queue.enter(&call.scope.project_id),
-        };
+        // All projects wait for their turns here; a process begins at once what it is ordered.
+        let mut place = self.local.place(&mut call);
         place.come().await;
         let usage = self.shared.enter(&call.scope.project_id);
         let started = usage
@@ -202,7 +193,7 @@ impl Executor for ProjectExecutor {
     }
 
     fn admit(&self, project: &ProjectId) -> Result<Place, Busy> {
-        self.queue.admit(project)
+        self.local.admit(project)
     }
 
     async fn run(&self, call: Call) -> Outcome {

@@ -13,7 +13,8 @@ use crate::{
         private_json,
     },
     executor::{Call, TakeInError},
-    openstack, runtime, telemetry,
+    openstack::{self, Consent},
+    runtime, telemetry,
 };
 
 /// The longest message. What a run brings along and what it answers are bounded far below.
@@ -60,6 +61,7 @@ pub(super) struct Run {
     pub(super) attempt: u32,
     pub(super) project_id: ProjectId,
     pub(super) spec: Arc<ActionSpec>,
+    pub(super) consent: Arc<Consent>,
     pub(super) request_id: Arc<str>,
     pub(super) traceparent: Arc<str>,
     pub(super) caps: JournalCaps,
@@ -108,6 +110,7 @@ impl Run {
             attempt: call.attempt,
             project_id: call.scope.project_id.clone(),
             spec: Arc::clone(&call.scope.spec),
+            consent: Arc::clone(&call.scope.consent),
             request_id: Arc::clone(&call.scope.request.request_id),
             traceparent: Arc::clone(&call.scope.request.traceparent),
             caps: call.scope.journal.caps(),

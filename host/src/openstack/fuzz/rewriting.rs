@@ -148,8 +148,10 @@ fn tidy(path: &[u8]) -> Vec<u8> {
 fn is_allowed(rule: &AccessRule, placed: &Placed) -> bool {
     let asked = Asked {
         service_type: "compute",
+        region: None,
         method: "GET",
         placed,
+        is_below: false,
     };
     asked.is_allowed(std::slice::from_ref(rule))
 }

@@ -1,6 +1,7 @@
 //! Runs against a cloud that does what no real one does.
 
 mod connecting;
+mod consenting;
 mod outside;
 mod requests;
 mod secrets;
@@ -11,12 +12,12 @@ mod transport;
 use std::sync::Arc;
 
 use crate::domain::{
-    AccessRule, ActionName, ActionSpec, Credential, Journal, JournalCaps, JsonText, ProjectId,
-    RequestContext, Secret, TargetCloud,
+    AccessRule, ActionName, ActionSpec, Credential, Grant, Journal, JournalCaps, JsonText,
+    ModuleName, Params, ProjectId, RequestContext, Secret, TargetCloud,
 };
 
 use super::{
-    CloudRequest, Clouds, HttpSettings, RunScope, Session, Settings,
+    CloudRequest, Clouds, Consent, HttpSettings, MutatingBudget, RunScope, Session, Settings,
     fake::{Fake, SetClock, token_body},
 };
 
@@ -79,6 +80,7 @@ impl World {
                 idempotent: false,
                 asynchronous: false,
             }),
+            consent: Arc::new(consent(None, &Params::default())),
             request: RequestContext {
                 request_id: "req-1".into(),
                 traceparent: "00-11-22-01".into(),
@@ -97,6 +99,15 @@ impl World {
 /// A token body as it comes with a request.
 fn given_catalog(body: &serde_json::Value) -> Secret {
     Secret::new(body.to_string())
+}
+
+/// Consent of an operator who grants `grant`, and five mutating requests.
+fn consent(grant: Option<Grant>, params: &Params) -> Consent {
+    let budget = MutatingBudget {
+        limit: 5,
+        setting: "runtime.mutating_requests".into(),
+    };
+    Consent::new(ModuleName::parse("test").unwrap(), grant, budget, params)
 }
 
 fn by_token(fake: &Fake) -> TargetCloud {

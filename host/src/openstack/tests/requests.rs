@@ -54,8 +54,8 @@ async fn a_request_outside_the_rules_is_denied_logged_and_not_sent() {
         .send(request("GET", "/servers/1"))
         .await
         .unwrap_err();
-    let denial = "GET compute /servers/1 is outside the action's access rules; a rule that allows it: \
-                  {service_type: compute, method: GET, path: /servers/*}";
+    let denial = "GET compute /servers/1 is outside the access rules that the module declares for test.action; \
+                  its author can add {service_type: compute, method: GET, path: /servers/{id}}";
     assert_eq!(error, Error::Denied(denial.into()));
     assert!(fake.seen("/compute/v2.1/servers/1").is_empty());
     let page = world.journal.page();

@@ -29,7 +29,9 @@ pub struct StartActionBody {
     /// Taken and without effect: actions have no namespaces.
     #[expect(dead_code, reason = "Mistral's clients send it")]
     workflow_namespace: Option<String>,
-    /// `save_result`, `run_sync`, `timeout` in seconds, `target` (without effect).
+    /// `save_result`, `run_sync`, `timeout` in seconds, `dry_run` (only GET and HEAD go out; the output has the `plan`),
+    /// `audit` (the output has the `access_rules` that the run needs, and the `denied` ones), `mutating_requests` (at
+    /// most so many), `target` (without effect).
     pub(super) params: Option<JsonObject>,
     /// The caller's private dict; `os.auth` in it names the target cloud.
     pub(super) custom_context: Option<JsonObject>,
@@ -73,7 +75,7 @@ pub struct ActionExecutionView {
     /// A JSON object as text.
     #[schemars(with = "String")]
     input: JsonText,
-    /// `{"result": …}` as text; absent in lists without `include_output`.
+    /// `{"result": …}` as text, with `plan` beside it for `dry_run`, and `access_rules` and `denied` for `audit`; absent in lists without `include_output`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     output: Option<Option<JsonText>>,
@@ -161,6 +163,8 @@ pub(super) fn params_text(params: &Params) -> JsonText {
     for (name, is_set) in [
         ("save_result", params.save_result),
         ("run_sync", params.run_sync),
+        ("dry_run", params.dry_run),
+        ("audit", params.audit),
     ] {
         if is_set {
             members.insert(name.to_owned(), Value::Bool(true));
@@ -174,6 +178,9 @@ pub(super) fn params_text(params: &Params) -> JsonText {
             Value::from(secs)
         };
         members.insert("timeout".to_owned(), secs);
+    }
+    if let Some(limit) = params.mutating_requests {
+        members.insert("mutating_requests".to_owned(), limit.into());
     }
     JsonText::from_value(&Value::Object(members))
 }
