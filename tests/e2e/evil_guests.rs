@@ -404,6 +404,7 @@ async fn evil_guests_leave_no_memory_behind() -> Result<()> {
     for _ in 0..2 {
         after.push(round().await?);
     }
+    eprintln!("memory {warm} {after:?}");
     let most = warm + warm / 20;
     // The last round's, not the highest: what matters is where it comes back to.
     ensure!(

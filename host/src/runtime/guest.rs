@@ -64,6 +64,15 @@ impl Guest {
     }
 }
 
+impl Drop for Guest {
+    /// The tasks that send its requests end a little later; that they were given up is known here.
+    fn drop(&mut self) {
+        if let Some(run) = &self.run {
+            run.scope.journal.give_up(self.shared.clock.now());
+        }
+    }
+}
+
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView {

@@ -15,8 +15,11 @@ pub struct Module;
 /// What a behavior comes to: its result as JSON text.
 type Ended = Result<String, String>;
 
-/// Every behavior by its name; the number is the input's `count`.
-const BEHAVIORS: &[(&str, fn(u32) -> Ended)] = &[
+/// One behavior; the number is the input's `count`.
+type Behavior = fn(u32) -> Ended;
+
+/// Every behavior by its name.
+const BEHAVIORS: &[(&str, Behavior)] = &[
     ("evil.text_not_utf8", abi::text_not_utf8),
     ("evil.text_beyond_memory", abi::text_beyond_memory),
     ("evil.text_of_2_gib", abi::text_of_2_gib),
