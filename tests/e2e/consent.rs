@@ -301,6 +301,7 @@ async fn the_rules_of_an_audit_let_the_same_run_pass_and_nothing_else() -> Resul
     ] {
         requests.push(rule(service_type, method, path));
     }
+    requests[3]["body"] = json!("content");
     let one_by_one = async |client: &Client, param: &str| -> Result<Vec<Value>> {
         let mut executions = Vec::new();
         for request in &requests {
@@ -357,14 +358,14 @@ async fn a_copy_in_the_object_store_needs_the_rule_of_its_source() -> Result<()>
     let tenant = Cloud::a()?.tenant().await?;
     let token = tenant.token().await?;
     let (open, secret) = (unique("open"), unique("secret"));
-    for path in [
-        format!("/{open}"),
-        format!("/{secret}"),
-        format!("/{secret}/o"),
+    for (path, body) in [
+        (format!("/{open}"), None),
+        (format!("/{secret}"), None),
+        (format!("/{secret}/o"), Some(json!("content"))),
     ] {
         tenant
             .cloud
-            .service(&token, Method::PUT, "object-store", &path, None)
+            .service(&token, Method::PUT, "object-store", &path, body)
             .await?;
     }
     let copy = async |access: Value| -> Result<Value> {

@@ -38,7 +38,8 @@ pub struct Config {
     pub http: openstack::HttpSettings,
     /// The modules that the host ships, and who signs those that are uploaded.
     pub modules: engine::ModuleSettings,
-    /// What the operator grants to modules' runs; a module without an entry may ask what it declares.
+    /// What the operator grants to modules' runs, within what the modules declare. Entries that match are joined; a
+    /// module that none matches may ask what it declares.
     pub grants: Vec<engine::GrantSettings>,
     /// What is logged, and how.
     pub log: telemetry::Settings,
