@@ -252,12 +252,32 @@ impl Journal {
 
     /// Writes what is known of a request under way.
     pub fn update_request(&self, place: RequestPlace, trace: RequestTrace) {
-        self.set_request(&mut self.lock(), place, trace, true);
+        self.change_request(place, trace, true);
     }
 
-    /// Writes what has become of a request.
+    /// Writes what has become of a request, unless it was given up before.
     pub fn end_request(&self, place: RequestPlace, trace: RequestTrace) {
-        self.set_request(&mut self.lock(), place, trace, false);
+        self.change_request(place, trace, false);
+    }
+
+    /// Ends, at the end of the run, `now`, the requests that are still on their way.
+    pub fn give_up(&self, now: Timestamp) {
+        let mut inner = self.lock();
+        for index in inner.open.clone() {
+            if let Some(mut trace) = inner.page.requests.get(index).cloned() {
+                trace.error = Some(RequestTrace::GIVEN_UP.to_owned());
+                let took = now.since(trace.at).as_millis();
+                trace.duration_ms = u64::try_from(took).unwrap_or(u64::MAX);
+                self.set_request(&mut inner, RequestPlace(index), trace, false);
+            }
+        }
+    }
+
+    fn change_request(&self, place: RequestPlace, trace: RequestTrace, is_open: bool) {
+        let mut inner = self.lock();
+        if inner.open.contains(&place.0) {
+            self.set_request(&mut inner, place, trace, is_open);
+        }
     }
 
     fn set_request(
@@ -303,20 +323,6 @@ impl Journal {
                 ),
                 fields: String::new(),
             });
-        }
-        page
-    }
-
-    /// What it holds at the end of its run, `now`: requests that are still on their way have been given up.
-    #[must_use]
-    pub fn last_page(&self, now: Timestamp) -> JournalPage {
-        let mut page = self.page();
-        for place in &self.lock().open {
-            if let Some(trace) = page.requests.get_mut(*place) {
-                trace.error = Some(RequestTrace::GIVEN_UP.to_owned());
-                let took = now.since(trace.at).as_millis();
-                trace.duration_ms = u64::try_from(took).unwrap_or(u64::MAX);
-            }
         }
         page
     }
@@ -391,7 +397,9 @@ mod tests {
         journal.update_request(waiting, trace("/v2/b"));
         assert_eq!(journal.page().requests[1], trace("/v2/b"));
 
-        let last = journal.last_page(Timestamp::from_unix_ms(7));
+        journal.give_up(Timestamp::from_unix_ms(7));
+        journal.end_request(waiting, answer.clone());
+        let last = journal.page();
         assert_eq!(last.requests[0], answer);
         assert_eq!(
             last.requests[1].error.as_deref(),

@@ -207,7 +207,7 @@ impl Engine {
         execution: &ActionExecution,
         journal: &Journal,
     ) -> Result<Commit, Error> {
-        let page = journal.last_page(self.clock.now());
+        let page = journal.page();
         if page.log.is_empty()
             && page.requests.is_empty()
             && page.log_dropped == 0

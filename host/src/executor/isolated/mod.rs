@@ -199,12 +199,16 @@ impl Executor for ProjectExecutor {
     async fn run(&self, call: Call) -> Outcome {
         let timeout = call.timeout;
         let cancel = call.cancel.clone();
+        let journal = Arc::clone(&call.scope.journal);
         let run = pin!(tokio::time::timeout(timeout, self.run_in_process(call)));
-        match cancel.run_until_cancelled(run).await {
+        let outcome = match cancel.run_until_cancelled(run).await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Outcome::Failed(timed_out(timeout)),
             None => Outcome::Cancelled,
-        }
+        };
+        // Of requests that a lost process had on their way, nobody else will tell.
+        journal.give_up(self.shared.clock.now());
+        outcome
     }
 }
 
