@@ -17,7 +17,7 @@ use super::{
 use crate::store::Error;
 
 /// The layout of keys and values that this build writes.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Why the embedded store could not be opened.
 #[derive(Debug, thiserror::Error)]
