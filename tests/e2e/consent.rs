@@ -283,6 +283,45 @@ async fn a_dry_run_creates_nothing_and_says_what_it_would_have_done() -> Result<
 }
 
 #[tokio::test]
+async fn consent_plan_and_rules_reach_into_and_out_of_a_projects_own_process() -> Result<()> {
+    let tenant = Cloud::a()?.tenant().await?;
+    let token = tenant.token().await?;
+    let access = json!([rule("orchestration", "*", "/stacks")]);
+    let settings = Settings::new()
+        .set("executor", "isolation", "project")
+        .list("grants", vec![grant("*", &access, Some(1))?]);
+    let host = Host::start_with(settings).await?;
+    let client = host.client()?;
+    client
+        .push("probe", guests::guest("probe")?)
+        .await?
+        .expect(201)?;
+    let (name, flavors) = (unique("stack"), rule("compute", "GET", "/flavors"));
+    let run = |requests: Value| -> Result<Run<'_>> {
+        let run = on(&client, &tenant, &token, "probe.requests")?;
+        let run = run.input(json!({ "requests": requests }));
+        Ok(run.param("dry_run", true).param("audit", true))
+    };
+    let execution = run(json!([create_stack(&name), flavors]))?
+        .created()
+        .await?;
+    let report = report_of(&execution)?;
+    assert_eq!(report["plan"][0]["body"]["stack_name"], json!(name));
+    assert_eq!(
+        report["access_rules"],
+        json!([rule("orchestration", "POST", "/stacks")])
+    );
+    assert_eq!(
+        report["denied"],
+        json!([rule("compute", "GET", "/flavors")])
+    );
+    let over = run(json!([create_stack(&name), create_stack(&name)]))?;
+    let error = over.error().await?;
+    assert!(error.contains("grants.mutating_requests = 1"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_rules_of_an_audit_let_the_same_run_pass_and_nothing_else() -> Result<()> {
     let tenant = Cloud::a()?.tenant().await?;
     let token = tenant.token().await?;

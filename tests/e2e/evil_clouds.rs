@@ -7,6 +7,7 @@ use e2e::client::{Answer, Client, Run, id_of, result_of};
 use e2e::cloud::Cloud;
 use e2e::faults::{Certificate, FaultServer, path};
 use e2e::host::{Host, Settings};
+use e2e::marks::Marks;
 use e2e::unique;
 use e2e::wire::{Asked, Step, WireServer};
 use serde_json::json;
@@ -369,7 +370,12 @@ async fn evil_cloud_that_echoes_the_token_echoes_it_to_nobody() -> Result<()> {
         assert!(at == "/moved" || seen.contains("hello"), "{at}: {seen}");
     }
     assert_eq!(server.seen().len(), 4);
-    assert_eq!(host.files_with(&token)?, Vec::<std::path::PathBuf>::new());
+    let mut marks = Marks::default();
+    marks.add("token", &token);
+    for (path, bytes) in host.files()? {
+        let found = marks.found_in(&bytes);
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+    }
     Ok(())
 }
 
