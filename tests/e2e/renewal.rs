@@ -37,9 +37,7 @@ async fn a_revoked_token_of_the_hosts_own_is_renewed_and_the_action_never_notice
         .expect(201)?;
     let tenant = cloud.tenant().await?;
     let (id, secret) = tenant.application_credential().await?;
-    let mut by_credential = tenant.os_auth_base();
-    by_credential["application_credential_id"] = json!(id);
-    by_credential["application_credential_secret"] = json!(secret);
+    let by_credential = tenant.application_credential_os_auth(&id, &secret);
 
     for auth in [tenant.os_auth(), by_credential] {
         let first = sent(&client, &server, &auth).await?;

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use anyhow::{Result, ensure};
 use e2e::client::{Answer, Client, headers, id_of};
-use e2e::cloud::{Cloud, base64};
+use e2e::cloud::{Cloud, Tenant, Token, base64};
 use e2e::faults::{FaultServer, path};
 use e2e::host::{Host, Settings};
 use e2e::marks::Marks;
@@ -215,6 +215,113 @@ async fn send_too_much(own: &Client, mark: &str, answers: &mut Answers) -> Resul
     Ok(())
 }
 
+/// Every way to name a cloud, and some that lead nowhere.
+fn clouds(target: &Tenant, token: &Token, credential: &Value, server: &FaultServer) -> [Value; 7] {
+    let mut by_token = target.os_auth_base();
+    by_token["auth_token"] = json!(token.secret);
+    let by_names_of_headers: Map<String, Value> = target
+        .target_headers(token)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let mut of_v2 = by_token.clone();
+    let endpoint =
+        json!({ "region": target.cloud.region(), "publicURL": server.url(path::ECHO_TOKEN) });
+    of_v2["service_catalog"] = json!({ "access": {
+        "token": { "id": token.secret, "expires": "2099-01-01T00:00:00Z" },
+        "serviceCatalog": [{ "type": "compute", "endpoints": [endpoint] }],
+    } });
+    let mut to_nowhere = target.os_auth();
+    to_nowhere["auth_url"] = json!("http://127.0.0.1:1/v3");
+    let mut wrong = target.os_auth();
+    wrong["password"] = json!(format!("{}-not", target.password));
+    [
+        target.os_auth(),
+        credential.clone(),
+        by_token,
+        Value::Object(by_names_of_headers),
+        of_v2,
+        to_nowhere,
+        wrong,
+    ]
+}
+
+/// Runs that succeed, that fail, that wait, that are denied and that are refused.
+async fn run_everything(
+    client: &Client,
+    context: &Value,
+    answers: &mut Answers,
+    saved: &mut Vec<String>,
+) -> Result<()> {
+    let asks = json!({ "service_type": "compute", "path": "" });
+    for (action, input) in [
+        ("heat.stacks_list", json!({})),
+        ("std.fail", json!({})),
+        ("std.async_noop", json!({})),
+        ("std.ecoh", json!({})),
+        ("probe.narrow", asks.clone()),
+        ("probe.request", asks),
+    ] {
+        let run = client
+            .run(action)
+            .input(input)
+            .custom_context(context.clone());
+        let answer = answers.take(run.saved().send().await?);
+        if let Some(id) = answer.body["id"].as_str() {
+            saved.push(id.to_owned());
+            if action != "std.async_noop" {
+                client.completed(id).await?;
+            }
+        }
+    }
+    // It answers with its context, which is why it is not saved, and why the answer is not searched.
+    let tells = client.run("probe.context").custom_context(context.clone());
+    tells.send().await?;
+    Ok(())
+}
+
+/// Reads what the host tells of itself and of these runs, and deletes them.
+async fn read_everything(client: &Client, saved: &[String], answers: &mut Answers) -> Result<()> {
+    for path in [
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/v2/openapi.json",
+        "/v2/modules",
+        "/v2/actions",
+        "/v2/action_executions?include_output=true",
+    ] {
+        answers.take(client.get(path).await?);
+    }
+    for id in saved {
+        for part in ["log", "requests"] {
+            let path = format!("/v2/action_executions/{id}/{part}");
+            answers.take(client.get(&path).await?);
+        }
+        let path = format!("/v2/action_executions/{id}");
+        answers.take(client.delete(&path).await?);
+    }
+    Ok(())
+}
+
+/// The search finds what is there.
+fn check_search(host: &Host, marks: &Marks) -> Result<()> {
+    let planted: Vec<u8> = marks
+        .forms()
+        .flat_map(|(_, bytes)| bytes.to_vec())
+        .collect();
+    std::fs::write(host.data_folder().join("planted"), planted)?;
+    let places = found(host, marks)?;
+    for (name, _) in marks.forms() {
+        ensure!(
+            places.iter().any(|place| place.starts_with(name)),
+            "{name} is not found"
+        );
+    }
+    std::fs::remove_file(host.data_folder().join("planted"))?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn no_secret_is_ever_written_down() -> Result<()> {
     let (home, away) = (Cloud::a()?, Cloud::b()?);
@@ -252,64 +359,11 @@ async fn no_secret_is_ever_written_down() -> Result<()> {
     }
     let mut answers = Answers::default();
 
-    // Every way to name a cloud.
-    let mut by_credential = target.os_auth_base();
-    by_credential["application_credential_id"] = json!(credential_id);
-    by_credential["application_credential_secret"] = json!(credential_secret);
-    let mut by_token = target.os_auth_base();
-    by_token["auth_token"] = json!(target_token.secret);
-    let by_headers_names: Map<String, Value> = target
-        .target_headers(&target_token)
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
-    let mut of_v2 = by_token.clone();
-    of_v2["service_catalog"] = json!({ "access": {
-        "token": { "id": target_token.secret, "expires": "2099-01-01T00:00:00Z" },
-        "serviceCatalog": [{ "type": "compute", "endpoints": [{ "region": away.region(), "publicURL": server.url(path::ECHO_TOKEN) }] }],
-    } });
-    let mut to_nowhere = target.os_auth();
-    to_nowhere["auth_url"] = json!("http://127.0.0.1:1/v3");
-    let mut wrong = target.os_auth();
-    wrong["password"] = json!(format!("{}-not", target.password));
-    let asks = json!({ "service_type": "compute", "path": "" });
+    let credential = target.application_credential_os_auth(&credential_id, &credential_secret);
     let mut saved = Vec::new();
-    for auth in [
-        target.os_auth(),
-        by_credential.clone(),
-        by_token,
-        Value::Object(by_headers_names),
-        of_v2,
-        to_nowhere,
-        wrong,
-    ] {
+    for auth in clouds(&target, &target_token, &credential, &server) {
         let context = json!({ "a": { "list": ["b", { "key": canary }] }, "os.auth": auth });
-        for (action, input) in [
-            ("heat.stacks_list", json!({})),
-            ("std.fail", json!({})),
-            ("std.async_noop", json!({})),
-            ("std.ecoh", json!({})),
-            ("probe.narrow", asks.clone()),
-            ("probe.request", asks.clone()),
-        ] {
-            let run = client
-                .run(action)
-                .input(input)
-                .custom_context(context.clone());
-            let answer = answers.take(run.saved().send().await?);
-            if let Some(id) = answer.body["id"].as_str() {
-                saved.push(id.to_owned());
-                if action != "std.async_noop" {
-                    client.completed(id).await?;
-                }
-            }
-        }
-        // It answers with its context, which is why it is not saved, and why the answer is not searched.
-        client
-            .run("probe.context")
-            .custom_context(context)
-            .send()
-            .await?;
+        run_everything(&client, &context, &mut answers, &mut saved).await?;
     }
     let with_headers = client
         .run("heat.stacks_list")
@@ -328,7 +382,7 @@ async fn no_secret_is_ever_written_down() -> Result<()> {
     send_too_much(&own, &misplaced, &mut answers).await?;
 
     // Runs that are cancelled, and runs that go on when the host does not.
-    let mut hung = by_credential;
+    let mut hung = credential;
     hung["service_catalog"] = server.catalog("");
     hung["region_name"] = json!("RegionF");
     let context = json!({ "key": canary, "os.auth": hung });
@@ -346,46 +400,14 @@ async fn no_secret_is_ever_written_down() -> Result<()> {
         saved.push(id);
     }
 
-    for path in [
-        "/metrics",
-        "/healthz",
-        "/readyz",
-        "/v2/openapi.json",
-        "/v2/modules",
-        "/v2/actions",
-        "/v2/action_executions?include_output=true",
-    ] {
-        answers.take(client.get(path).await?);
-    }
-    for id in &saved {
-        for part in ["log", "requests"] {
-            let path = format!("/v2/action_executions/{id}/{part}");
-            answers.take(client.get(&path).await?);
-        }
-        let path = format!("/v2/action_executions/{id}");
-        answers.take(client.delete(&path).await?);
-    }
+    read_everything(&client, &saved, &mut answers).await?;
     host.stop().await?;
 
     ensure!(
         host.log().contains("sent a request for an action"),
         "the host did not log at its most talkative"
     );
-    // The search finds what is there.
-    let planted: Vec<u8> = marks
-        .forms()
-        .flat_map(|(_, bytes)| bytes.to_vec())
-        .collect();
-    std::fs::write(host.data_folder().join("planted"), planted)?;
-    let places = found(&host, &marks)?;
-    for (name, _) in marks.forms() {
-        ensure!(
-            places.iter().any(|place| place.starts_with(name)),
-            "{name} is not found"
-        );
-    }
-    std::fs::remove_file(host.data_folder().join("planted"))?;
-
+    check_search(&host, &marks)?;
     assert_eq!(found(&host, &marks)?, Vec::<String>::new());
     assert_eq!(marks.found_in(&answers.0), Vec::<&str>::new());
     Ok(())

@@ -374,6 +374,14 @@ impl Tenant {
         auth
     }
 
+    /// The `os.auth` that makes this user's cloud the target by an application credential.
+    pub fn application_credential_os_auth(&self, id: &str, secret: &str) -> Value {
+        let mut auth = self.os_auth_base();
+        auth["application_credential_id"] = json!(id);
+        auth["application_credential_secret"] = json!(secret);
+        auth
+    }
+
     /// What every form of `os.auth` for this cloud has: URL, region and CA.
     pub fn os_auth_base(&self) -> Value {
         let mut auth =

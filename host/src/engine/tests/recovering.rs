@@ -18,7 +18,7 @@ impl Host {
     }
 
     /// A host claims what is due, and is never heard of again until its lease has ended.
-    async fn lose_a_host(&self) {
+    pub(super) async fn lose_a_host(&self) {
         use crate::clock::Clock as _;
         assert_eq!(self.claimed_elsewhere(self.clock.now()).await.len(), 1);
         self.clock.advance(LEASE);

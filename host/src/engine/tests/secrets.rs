@@ -123,20 +123,15 @@ async fn credentials_are_erased_when_the_run_is_over_and_its_result_still_to_com
 
 #[tokio::test]
 async fn credentials_of_a_run_that_a_crash_ended_are_erased() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let id = host
         .run(with_secrets(saved("t.hold")))
         .await
         .unwrap()
         .execution
         .id;
-    // The first host claims it and is gone.
-    let worker = Worker::start(&host.engine, &host.clock).await;
-    let _run = host.begun().await;
-    drop(worker);
-    host.clock.advance(LEASE + LEASE);
-    let other = host.another_engine().await;
-    Worker::start(&other, &host.clock).await.stop().await;
+    host.lose_a_host().await;
+    host.work_off().await;
     let execution = host.get(id).await;
     assert_eq!(execution.state(), State::Error);
     assert_eq!(execution.target, None);
