@@ -13,6 +13,7 @@ use super::{
     Error, Settings,
     address::{AddressPolicy, CheckedResolver, PORT, Refused},
     cache::{Cache, key},
+    threads::Threads,
     tls::{self, Roots, Tls},
 };
 
@@ -73,22 +74,26 @@ struct Inner {
     tls: Tls,
     roots: Arc<Roots>,
     policy: Option<Arc<AddressPolicy>>,
+    threads: Option<Arc<Threads>>,
     limits: Limits,
     client: OnceCell<reqwest::Client>,
 }
 
 impl Client {
-    /// A client under `policy`; without one it connects anywhere, which is for the operator's and the user's own.
+    /// A client under `policy` whose connections `threads` drive; without them it connects anywhere, from where it is
+    /// used, which is for the operator's and the user's own.
     pub(super) fn new(
         tls: Tls,
         roots: Arc<Roots>,
         policy: Option<Arc<AddressPolicy>>,
+        threads: Option<Arc<Threads>>,
         limits: Limits,
     ) -> Self {
         Self(Arc::new(Inner {
             tls,
             roots,
             policy,
+            threads,
             limits,
             client: OnceCell::new(),
         }))
@@ -113,7 +118,14 @@ impl Client {
             .clone();
         let port = request.url().port_or_known_default().unwrap_or_default();
         let sent = PORT.scope(port, async move { client.execute(request).await });
-        let response = sent.await.map_err(|error| failure(&error))?;
+        let sent = match &self.0.threads {
+            Some(threads) => threads
+                .drive(sent)
+                .await
+                .map_err(|_| Failure::Unreachable("the host gave the request up".to_owned()))?,
+            None => sent.await,
+        };
+        let response = sent.map_err(|error| failure(&error))?;
         check_head(&response)?;
         Ok(response)
     }
@@ -219,6 +231,7 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 pub(super) struct Clients {
     roots: Arc<Roots>,
     policy: Arc<AddressPolicy>,
+    threads: Arc<Threads>,
     limits: Limits,
     kept: Cache<Client>,
 }
@@ -227,13 +240,18 @@ pub(super) struct Clients {
 const KEEP: Duration = Duration::from_secs(600);
 
 impl Clients {
-    pub(super) fn new(settings: &Settings, roots: Roots, policy: Arc<AddressPolicy>) -> Self {
-        Self {
+    pub(super) fn new(
+        settings: &Settings,
+        roots: Roots,
+        policy: Arc<AddressPolicy>,
+    ) -> io::Result<Self> {
+        Ok(Self {
             roots: Arc::new(roots),
             policy,
+            threads: Arc::new(Threads::start()?),
             limits: settings.into(),
             kept: Cache::new(settings.max_clients),
-        }
+        })
     }
 
     /// The client of `project_id` that believes `tls`.
@@ -244,6 +262,7 @@ impl Clients {
                 tls,
                 self.roots.clone(),
                 Some(self.policy.clone()),
+                Some(self.threads.clone()),
                 self.limits,
             )
         });

@@ -23,6 +23,9 @@ pub enum SettingsError {
     /// An entry of the allow list is none.
     #[error("[http] allow: {0}")]
     HttpAllow(#[from] BadAllowance),
+    /// The machine gives no threads.
+    #[error("the threads for connections to clouds cannot be started")]
+    Threads(#[from] std::io::Error),
 }
 
 /// The host's side of all clouds: one pooled client per project and TLS identity, token facts until they expire.
@@ -57,7 +60,7 @@ impl Clouds {
         let policy = Arc::new(AddressPolicy::new(&settings));
         let roots = Roots::with_files(&settings.ca_files)?;
         Ok(Self {
-            clients: Clients::new(&settings, roots, policy.clone()),
+            clients: Clients::new(&settings, roots, policy.clone())?,
             allow: AllowList::parse(&http.allow)?,
             tokens: Cache::new(settings.max_tokens),
             flights: Flights::new(),

@@ -117,7 +117,7 @@ impl Keystone {
             idle: Duration::from_secs(90),
             idle_connections: 8,
         };
-        let client = Client::new(tls, Arc::new(Roots::default()), None, limits);
+        let client = Client::new(tls, Arc::new(Roots::default()), None, None, limits);
         Self::over(client, auth_url, Duration::from_secs(60))
     }
 

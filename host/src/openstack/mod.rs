@@ -22,6 +22,7 @@ mod scrub;
 mod service_type;
 mod session;
 mod settings;
+mod threads;
 mod tls;
 mod token;
 mod trace;

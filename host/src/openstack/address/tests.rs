@@ -276,6 +276,7 @@ fn client(allow: &[&str], lookup: Lookup) -> Client {
         Tls::new(None, true).unwrap(),
         Arc::default(),
         Some(policy),
+        None,
         Limits::from(&settings),
     )
 }
