@@ -324,7 +324,7 @@ impl Run {
     /// Takes a token into use, and from then on out of all that comes back.
     pub(super) fn set_current(&self, access: Arc<Access>) {
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if !secrets.has(&access.token) {
+        if access.token.expose().len() >= SHORTEST_TOKEN && !secrets.has(&access.token) {
             *secrets = Arc::new(secrets.and(&access.token));
         }
         drop(secrets);
@@ -342,20 +342,22 @@ impl Run {
     }
 }
 
+/// Tokens shorter than this are not looked for: they keep nothing secret, such as `fake` where nobody checks, and all
+/// that the action says would be full of holes.
+const SHORTEST_TOKEN: usize = 8;
+/// Passwords shorter than this are not looked for: an action has no way to one, and results are full of such words.
+const SHORTEST_PASSWORD: usize = 12;
+
 /// What of a credential is looked for in what comes back.
-///
-/// An action has no way to a password, and short ones are words that its results are full of.
 fn to_take_out(credential: &Credential) -> Option<&Secret> {
-    const SHORTEST_PASSWORD: usize = 12;
-    match credential {
-        Credential::Token(token) => Some(token),
+    let (secret, shortest) = match credential {
+        Credential::Token(token) => (token, SHORTEST_TOKEN),
         Credential::Password {
             password: secret, ..
         }
-        | Credential::ApplicationCredential { secret, .. } => {
-            (secret.expose().len() >= SHORTEST_PASSWORD).then_some(secret)
-        }
-    }
+        | Credential::ApplicationCredential { secret, .. } => (secret, SHORTEST_PASSWORD),
+    };
+    (secret.expose().len() >= shortest).then_some(secret)
 }
 
 fn ended<T>(trace: Trace, answer: Result<T, Error>) -> Result<T, Error> {
