@@ -263,7 +263,7 @@ async fn evil_cloud_that_lies_about_its_answer_is_not_believed() -> Result<()> {
 
 #[tokio::test]
 async fn evil_cloud_that_redirects_is_not_followed_out_of_its_endpoint() -> Result<()> {
-    let host = Host::start_with(impatient()).await?;
+    let host = Host::start_with(impatient().set("openstack", "request_timeout_secs", 20)).await?;
     let client = host.client()?;
     let elsewhere = FaultServer::start().await?;
     let own = host.url().to_owned();

@@ -1,4 +1,4 @@
-;; Wants 4 GiB of memory before it begins.
+;; Wants 512 MiB of memory before it begins.
 ;; in the component
-(core module $Large (memory 65536))
+(core module $Large (memory 8192))
 (core instance (instantiate $Large))

@@ -1,2 +1,2 @@
-;; Wants a table of ten million elements before it begins.
-(table 10000000 funcref)
+;; Wants a table of half a million elements before it begins.
+(table 500000 funcref)
