@@ -42,6 +42,7 @@ impl EvilHost {
         ];
         let settings = Settings::new()
             .set("log", "level", "info")
+            .set("store", "cache_mib", 1)
             .set("engine", "log_lines", 50)
             .set("engine", "log_kib", 64)
             .set("openstack", "response_bytes", 256 << 10)
@@ -53,7 +54,8 @@ impl EvilHost {
 
     /// Starts a host of one's own.
     pub async fn start() -> Result<Self> {
-        let host = Host::start_with(Self::settings()).await?;
+        // With an arena for each thread the allocator takes many rounds until it has all that it will keep.
+        let host = Host::start_among(Self::settings(), &[("MALLOC_ARENA_MAX", "1")]).await?;
         prepare(&host.client()?).await?;
         Ok(Self { host })
     }
