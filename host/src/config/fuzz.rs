@@ -30,7 +30,7 @@ fn mark(value: &mut Value) {
         Value::String(text) => text.push_str(MARK),
         Value::Array(items) => items.iter_mut().for_each(mark),
         Value::Table(members) => members.iter_mut().for_each(|(_, value)| mark(value)),
-        _ => {}
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
     }
 }
 
