@@ -1,7 +1,7 @@
 //! Two lanes for guests, so that one that computes takes nothing from those that wait for answers.
 //!
 //! A run begins on the threads of whoever waits for it. One that computes for long is moved to the slow lane, whose
-//! threads have a low priority. A guest that was ended in either lane never runs another instruction: [`Run::end`]
+//! threads give way to all others. A guest that was ended in either lane never runs another instruction: [`Run::end`]
 //! returns when that is so.
 
 mod slow;

@@ -1,4 +1,4 @@
-//! The slow lane: a thread of low priority for each processor, and guests that take turns on them, project by project.
+//! The slow lane: a thread for each processor that gives way to all others, and guests that take turns on them, project by project.
 
 use std::{
     any::Any,
@@ -9,15 +9,12 @@ use std::{
     thread,
 };
 
+use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
 use tokio::{runtime::Handle, sync::oneshot};
 use tracing::warn;
 
 use super::{super::turns::Turns, Guest};
 use crate::domain::{Outcome, ProjectId};
-
-/// The priority of its threads, as `nice` counts: beside one of 0 they get a thirtieth of a processor, and all that
-/// nobody else wants.
-const NICE: i32 = 15;
 
 /// What came of a guest: its outcome, or what it panicked with.
 pub(super) type Ended = Result<Outcome, Box<dyn Any + Send>>;
@@ -65,6 +62,16 @@ struct InTask {
     ended: oneshot::Sender<Ended>,
 }
 
+/// Lets this thread run when no other wants to: Linux's `SCHED_IDLE`, by thread. A low priority alone would not do: its
+/// holder is not interrupted at once by who wakes up.
+fn give_way() -> Result<(), thread_priority::Error> {
+    thread_priority::set_thread_priority_and_policy(
+        thread_priority::thread_native_id(),
+        ThreadPriority::Min,
+        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
+    )
+}
+
 impl SlowLane {
     pub(super) fn start(runtime: &Handle) -> io::Result<Self> {
         // From here on the threads end by the drop of the lane, also when one of them cannot be made.
@@ -77,9 +84,11 @@ impl SlowLane {
             thread::Builder::new()
                 .name("slow-lane".to_owned())
                 .spawn(move || {
-                    // Linux keeps it by thread; none means this one.
-                    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                        warn!(%error, "guests that compute have the priority of all others");
+                    if let Err(error) = give_way() {
+                        warn!(
+                            ?error,
+                            "guests that compute have the priority of all others"
+                        );
                     }
                     let _context = runtime.enter();
                     while let Some(task) = line.next() {
