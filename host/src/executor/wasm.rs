@@ -177,7 +177,7 @@ pub(super) const fn limits(settings: &Settings) -> Limits {
 pub(super) fn timed_out(timeout: Duration) -> Failure {
     let secs = timeout.as_secs_f64();
     Failure::new(format!(
-        "the action did not end within {secs} s, its timeout"
+        "the action did not end within {secs} s, its timeout (params.timeout; where it is not set, engine.timeout_secs)"
     ))
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::store::Error;
 
-/// The layout of keys and values that this build writes.
+/// The layout of keys and values that this build reads and writes.
 const LAYOUT: u32 = 2;
 
 /// Why the embedded store could not be opened.
@@ -27,16 +27,16 @@ pub enum OpenError {
         "the store in {0} is in use by another process: stop that one, or set store.path to another folder"
     )]
     InUse(PathBuf),
-    /// A later version of the host wrote it.
+    /// Another version of the host wrote it.
     #[error(
-        "the store in {folder} has layout {found}, and this version of zonda knows layouts up to {known}: run the version that wrote it, or set store.path to another folder"
+        "the store in {folder} has layout {found}, and this version of zonda reads layout {known}: run the version that wrote it, or set store.path to another folder"
     )]
-    Newer {
+    OtherLayout {
         /// Its folder.
         folder: PathBuf,
         /// Its layout.
         found: u32,
-        /// The newest layout that this build knows.
+        /// The layout that this build reads and writes.
         known: u32,
     },
     /// The folder cannot be made, locked or made private.
@@ -146,8 +146,8 @@ fn check_layout(tree: &Tree, folder: &Path) -> Result<(), OpenError> {
     let found = <[u8; 4]>::try_from(kept.as_ref())
         .map(u32::from_be_bytes)
         .map_err(|error| unreadable(Error::Unavailable(error.into())))?;
-    if found > LAYOUT {
-        return Err(OpenError::Newer {
+    if found != LAYOUT {
+        return Err(OpenError::OtherLayout {
             folder: folder.to_path_buf(),
             found,
             known: LAYOUT,

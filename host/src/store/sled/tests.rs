@@ -148,12 +148,15 @@ async fn a_held_store_says_so_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_later_version_is_refused_by_name() {
-    let (store, folder) = store();
-    store.tree.insert(keys::LAYOUT, &[0, 0, 0, 9]).unwrap();
-    drop(store);
-    let error = SledStore::open(&folder.path().join("store"), 16).unwrap_err();
-    assert!(error.to_string().contains("layout 9"), "{error}");
+async fn a_store_of_another_version_is_refused_by_name() {
+    for layout in [1, 9] {
+        let (store, folder) = store();
+        store.tree.insert(keys::LAYOUT, &[0, 0, 0, layout]).unwrap();
+        drop(store);
+        let error = SledStore::open(&folder.path().join("store"), 16).unwrap_err();
+        let expected = format!("layout {layout}");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
 }
 
 #[tokio::test]
