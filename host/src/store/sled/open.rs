@@ -6,6 +6,8 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use sled::Tree;
@@ -18,6 +20,10 @@ use crate::store::Error;
 
 /// The layout of keys and values that this build reads and writes.
 const LAYOUT: u32 = 2;
+
+/// How often the folder's lock is tried, and how long each time is waited.
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the embedded store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -122,11 +128,15 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
         source,
     };
     let file = file.map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_path_buf())),
-        Err(TryLockError::Error(error)) => Err(fail(error)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A child that is about to become another program has what its parent had open, for a moment.
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(fail(error)),
+        }
     }
+    Err(OpenError::InUse(folder.to_path_buf()))
 }
 
 fn check_layout(tree: &Tree, folder: &Path) -> Result<(), OpenError> {
