@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::Timestamp;
 
@@ -112,4 +113,9 @@ impl Clock for ManualClock {
         self.until(|moment| !moment.asleep.contains_key(&sleeper.1))
             .await;
     }
+}
+/// What this thread has computed since it began. Unlike the time that has passed, it does not grow while others run.
+#[must_use]
+pub fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -2,10 +2,10 @@
 
 use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
-use rustix::time::{ClockId, clock_gettime};
 use wasmtime::ResourceLimiter;
 
 use super::Settings;
+use crate::clock::thread_time;
 
 /// The limit that ended a run. As an error of a host function it ends the run that called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -224,13 +224,6 @@ pub(super) async fn metered<F: Future>(
         polled.map(Some)
     })
     .await
-}
-
-/// The processor time that this thread has used.
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let secs = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(secs, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -22,9 +22,12 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use self::{
     slow::{SlowLane, Task},
-    usage::{Usage, cpu_time},
+    usage::Usage,
 };
-use crate::domain::{Outcome, ProjectId};
+use crate::{
+    clock::thread_time,
+    domain::{Outcome, ProjectId},
+};
 
 /// Where guests run.
 #[derive(Debug)]
@@ -90,9 +93,9 @@ impl Lanes {
 impl Guest {
     /// Polls the guest, and tells whether its project computes much.
     fn poll(&mut self, cx: &mut Context<'_>) -> (Poll<Outcome>, bool) {
-        let before = cpu_time();
+        let before = thread_time();
         let polled = self.future.as_mut().poll(cx);
-        let used = cpu_time().saturating_sub(before);
+        let used = thread_time().saturating_sub(before);
         (polled, self.usage.add(&self.project, used))
     }
 }

@@ -6,8 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::domain::ProjectId;
 
 /// Polls below this are the price of any run, however quick, and cost nothing.
@@ -70,11 +68,6 @@ impl Usage {
     fn lock(&self) -> MutexGuard<'_, HashMap<ProjectId, Debt>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What this thread has computed since it began. Unlike the time that has passed, it does not grow while others run.
-pub(super) fn cpu_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 #[cfg(test)]
