@@ -32,6 +32,7 @@ SERVICES = {
         Service("nova", "compute", 4, "/v2.1"),
         Service("neutron", "network", 5),
         Service("swift", "object-store", 6, "/v1/AUTH_%(tenant_id)s"),
+        Service("murano", "application-catalog", 7),
     )
 }
 SWIFT_BACKENDS = {"account": 10, "container": 11, "object": 12}
@@ -47,6 +48,7 @@ class Layout:
         self.etc, self.log = self.state / "etc", self.state / "log"
         venvs = Path(os.environ["ZONDA_STATE"]) / "venvs"
         self.core, self.compute = venvs / "core", venvs / "compute"
+        self.murano = Path(os.environ["ZONDA_STATE"]) / "murano"
         self.ca_file = self.state / "ca.pem" if tls else None
         self.cert, self.key = self.state / "tls/server.pem", self.state / "tls/server.key"
         self.keystone = self.url(0)
@@ -275,6 +277,37 @@ def prepare_swift(cloud):
     )
 
 
+def prepare_murano(cloud):
+    """Murano's API without an engine: environments can be made and listed, nothing is deployed."""
+    conf = cloud.etc / "murano.conf"
+    port = cloud.base + SERVICES["murano"].port
+    authtoken = cloud.authtoken("murano")
+    write(
+        conf,
+        {
+            "DEFAULT": cloud.default(
+                "murano", transport_url="fake://", bind_host="127.0.0.1", bind_port=port, api_workers=1
+            ),
+            "database": cloud.database("murano"),
+            "paste_deploy": {"config_file": cloud.murano / "usr/share/murano-common/murano-paste.ini"},
+            "stats": {"period": 3600},
+            "keystone_authtoken": authtoken,
+            "murano_auth": authtoken,
+            **({"ssl": {"cert_file": cloud.cert, "key_file": cloud.key}} if cloud.tls else {}),
+        },
+    )
+    run(cloud, "murano-setup", *murano(cloud, "murano-db-manage"), "upgrade", **murano_path(cloud))
+
+
+def murano(cloud, program):
+    """A command of Debian's packages, which are unpacked and not installed."""
+    return "/usr/bin/python3", cloud.murano / "usr/bin" / program, "--config-file", cloud.etc / "murano.conf"
+
+
+def murano_path(cloud):
+    return {"PYTHONPATH": str(cloud.murano / "usr/lib/python3/dist-packages")}
+
+
 PREPARE = {
     "keystone": prepare_keystone,
     "glance": prepare_glance,
@@ -282,6 +315,7 @@ PREPARE = {
     "nova": prepare_nova,
     "neutron": prepare_neutron,
     "swift": prepare_swift,
+    "murano": prepare_murano,
 }
 
 
@@ -326,5 +360,7 @@ def processes(cloud, name):
             for kind in (*SWIFT_BACKENDS, "proxy"):
                 conf, shared = etc / f"swift/{kind}.conf", etc / "swift/swift.conf"
                 yield f"swift-{kind}", [cloud.compute / "bin/python", HERE / "swift_server.py", kind, conf, shared], {}
+        case "murano":
+            yield name, murano(cloud, "murano-api"), murano_path(cloud)
         case _:
             sys.exit(f"error: no service '{name}'; there are {', '.join(SERVICES)}")

@@ -20,6 +20,7 @@ mod isolation;
 mod keys;
 mod mistral_client;
 mod modules;
+mod murano_action;
 mod openstack_proxy;
 mod renewal;
 mod secrets;

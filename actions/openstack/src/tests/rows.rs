@@ -11,7 +11,7 @@ fn rows_are_in_order_and_each_is_found_by_its_name() {
     for row in ROWS {
         let prefix = row.name.split('.').next().unwrap();
         let prefixes = [
-            "cinder", "glance", "heat", "keystone", "neutron", "nova", "swift",
+            "cinder", "glance", "heat", "keystone", "murano", "neutron", "nova", "swift",
         ];
         assert!(prefixes.contains(&prefix), "{}", row.name);
         assert!(std::ptr::eq(crate::table::find(row.name).unwrap(), row));
@@ -38,6 +38,7 @@ fn every_path_begins_as_its_service_wants_it() {
             "identity" => "/v3/",
             "image" => "/v2/",
             "network" => "/v2.0/",
+            "application-catalog" => "/v1/",
             _ => "/",
         };
         for (_, path) in spec::access(row) {
