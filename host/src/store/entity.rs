@@ -47,7 +47,7 @@ impl Kind {
         match self {
             Self::ActionExecution => &["name", "state"],
             Self::Journal => &[],
-            Self::Module => &["name"],
+            Self::Module => &["name", "scope"],
             Self::ModuleVersion => &["module_id", "digest"],
         }
     }
