@@ -13,11 +13,11 @@ mod id;
 mod job;
 mod journal;
 mod json_text;
+mod list;
 mod module;
 mod name;
 mod operation;
 mod outcome;
-mod page;
 mod project;
 mod report;
 mod schema;
@@ -41,11 +41,11 @@ pub use journal::{
     Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
 };
 pub use json_text::JsonText;
+pub use list::{BadFilter, Cell, Column, Filter, ListRequest, Order, Page, Reach, SortKey, Walked};
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, EnvironmentName, ModuleName};
 pub use operation::{Operation, RequestContext};
 pub use outcome::{Failure, Outcome};
-pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};
 pub use report::PlannedRequest;
 pub use schema::{BadSchema, Fault, Schema};

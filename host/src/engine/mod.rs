@@ -7,6 +7,7 @@ mod environments;
 mod error;
 mod find_modules;
 mod grants;
+mod lists;
 mod modules;
 mod registry;
 mod running;
@@ -24,11 +25,10 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, Notify};
 
-pub use action_executions::ListActionExecutions;
 pub use components::Upload;
 pub use environments::{ChangeEnvironment, NewEnvironment};
 pub use error::Error;
-pub use find_modules::{ListModules, ModuleRef};
+pub use find_modules::ModuleRef;
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
 pub use modules::NewModule;
 pub use registry::{Action, ModuleFacts};

@@ -52,7 +52,7 @@ impl Kind {
             Self::ActionExecution => &["name", "state"],
             Self::Environment => &["name", "public_name"],
             Self::Journal => &[],
-            Self::Module => &["name"],
+            Self::Module => &["name", "scope"],
             Self::ModuleVersion => &["module_id", "digest"],
         }
     }
