@@ -8,6 +8,7 @@
 mod action_executions;
 mod consent;
 mod crash_recovery;
+mod environments;
 mod evil_clouds;
 mod evil_guests;
 mod evil_keystones;
@@ -21,6 +22,7 @@ mod keys;
 mod mistral_client;
 mod modules;
 mod murano_action;
+mod murano_list;
 mod openstack_proxy;
 mod renewal;
 mod secrets;

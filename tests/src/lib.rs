@@ -1,4 +1,5 @@
-//! Support for the end-to-end tests: the real `zonda` program, the real clouds, the real `mistral` command.
+//! Support for the end-to-end tests: the real `zonda` program, the real clouds, the real `mistral` and
+//! `murano` commands.
 //!
 //! Nothing here links the host: what the tests know of it is what crosses the wire.
 
@@ -8,6 +9,7 @@
 )]
 
 pub mod client;
+mod clients;
 pub mod cloud;
 pub mod evil;
 pub mod faults;
@@ -16,6 +18,7 @@ pub mod host;
 pub mod load;
 pub mod marks;
 pub mod mistral;
+pub mod murano;
 pub mod wait;
 pub mod wire;
 

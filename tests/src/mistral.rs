@@ -1,11 +1,9 @@
 //! The real `mistral` command of python-mistralclient.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
-use tokio::process::Command;
 
+use crate::clients;
 use crate::cloud::Tenant;
 use crate::host::Host;
 
@@ -71,27 +69,7 @@ impl Mistral {
     }
 
     async fn command(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        let folder = std::env::var_os("ZONDA_CLIENTS").map_or_else(
-            || crate::state_folder().join("venvs/clients/bin"),
-            PathBuf::from,
-        );
-        let output = Command::new(folder.join(program))
-            .args(arguments)
-            .env_clear()
-            .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"))
-            .env("PYTHONWARNINGS", "ignore")
-            .envs(self.environment.iter().cloned())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .with_context(|| format!("{program} does not start: run scripts/setup clients"))?;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "{program} {} failed: {stderr}",
-            arguments.join(" ")
-        );
-        Ok(String::from_utf8(output.stdout)?)
+        clients::run(program, arguments, &self.environment).await
     }
 
     /// Runs a command that can print JSON, with `-f json`.

@@ -8,6 +8,7 @@ use super::{
     error::FaultView,
     list::Listable,
     routes::{Access, Route},
+    v1::MuranoFaultView,
 };
 use crate::policy::Rule;
 
@@ -173,9 +174,15 @@ pub(super) fn open_api(routes: &[Route]) -> Value {
         })
         .into_generator();
     let fault = schema_of::<FaultView>(&mut generator);
+    let murano_fault = schema_of::<MuranoFaultView>(&mut generator);
     let mut paths: Map<String, Value> = Map::new();
     for route in routes {
-        let operation = operation(route, &fault, &mut generator);
+        let fault = if route.path.starts_with("/v1/") {
+            &murano_fault
+        } else {
+            &fault
+        };
+        let operation = operation(route, fault, &mut generator);
         let methods = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Value::Object(methods) = methods {
             methods.insert(route.method.as_str().to_ascii_lowercase(), operation);

@@ -138,6 +138,17 @@ impl From<engine::Error> for ApiError {
     }
 }
 
+/// What an [`ApiError`] said, beside its response, for APIs whose refusals have another form.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal(Cow<'static, str>);
+
+impl Refusal {
+    /// What is wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.0
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let faultcode = if self.status.is_server_error() {
@@ -145,12 +156,14 @@ impl IntoResponse for ApiError {
         } else {
             "Client"
         };
+        let refusal = Refusal(self.message.clone());
         let body = FaultView {
             faultcode,
             faultstring: self.message,
             debuginfo: None,
         };
         let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(refusal);
         if let Some(after) = self.retry_after {
             let secs = HeaderValue::from(after.as_secs());
             response.headers_mut().insert(header::RETRY_AFTER, secs);

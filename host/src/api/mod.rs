@@ -1,7 +1,8 @@
-//! The REST API: Mistral's v2, and what Mistral has not.
+//! The REST API: Mistral's v2, what Mistral has not, and Murano's list of environments.
 //!
 //! A request passes, from outside in: [`layers::without_trailing_slash`] (before routing), the limit of bodies,
-//! [`layers::request`] (ids, span, log line, metrics), and its route's guard (who calls, and may they).
+//! [`layers::request`] (ids, span, log line, metrics), the form of refusals, and its route's guard (who calls, and may
+//! they).
 
 mod doc;
 mod error;
@@ -18,6 +19,7 @@ mod settings;
 mod target;
 #[cfg(test)]
 mod tests;
+mod v1;
 mod v2;
 
 use std::{borrow::Cow, ops::Deref, path::PathBuf, sync::Arc};
@@ -27,7 +29,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderMap, header},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
 };
 use tower::util::MapRequest;
 
@@ -36,7 +38,7 @@ pub use error::FaultView;
 pub use list::{ListView, Shown};
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
-pub use v2::{action_executions, actions, modules};
+pub use v2::{action_executions, actions, environments, modules};
 
 use self::error::ApiError;
 use crate::{
@@ -107,7 +109,7 @@ impl App {
 /// Every route of the API.
 #[must_use]
 pub fn routes() -> Routes {
-    v2::routes(root::routes(Routes::default()))
+    v1::routes(v2::routes(root::routes(Routes::default())))
 }
 
 /// The OpenAPI document of every route.
@@ -124,6 +126,7 @@ pub type Service = MapRequest<Router, fn(Request) -> Request>;
 pub fn service(app: &App) -> Service {
     let router = routes()
         .mount(app)
+        .layer(from_fn(v1::in_muranos_words))
         .layer(from_fn_with_state(app.clone(), layers::request))
         .layer(DefaultBodyLimit::max(app.settings.max_body_bytes))
         .with_state(app.clone());

@@ -1,5 +1,7 @@
 //! The whole API in one process, over a store of its own and an executor that does as it is told.
 
+mod environments;
+
 use std::{collections::HashSet, sync::Arc};
 
 use axum::{

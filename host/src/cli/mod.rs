@@ -6,6 +6,7 @@ mod api_client;
 mod cloud_fields;
 mod clouds_yaml;
 mod environment;
+mod environments;
 mod error;
 mod http_client;
 mod json_args;
@@ -31,6 +32,7 @@ use clap::{Parser, Subcommand};
 
 pub use action::ActionCommand;
 pub use action_execution::ActionExecutionCommand;
+pub use environments::EnvironmentCommand;
 pub use error::Error;
 pub use keystone_login::Error as KeystoneError;
 pub use module::ModuleCommand;
@@ -141,6 +143,9 @@ pub enum ClientCommand {
     /// See, cancel and complete runs of actions.
     #[command(subcommand)]
     ActionExecution(ActionExecutionCommand),
+    /// Look after environments: variables under a name.
+    #[command(subcommand)]
+    Environment(EnvironmentCommand),
 }
 
 /// Runs a client command to its end: results on standard output, everything else on standard error.
@@ -174,6 +179,9 @@ async fn dispatch(command: &ClientCommand, session: &mut Session<'_>) -> Result<
         ClientCommand::Action(command) => action::run(command, session).await,
         ClientCommand::ActionExecution(command) => {
             action_execution::run(command, session).await.map(|()| 0)
+        }
+        ClientCommand::Environment(command) => {
+            environments::run(command, session).await.map(|()| 0)
         }
     }
 }

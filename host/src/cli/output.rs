@@ -14,13 +14,14 @@ use super::{
 };
 
 /// Members that hold JSON as text.
-const JSON_TEXTS: [&str; 6] = [
+const JSON_TEXTS: [&str; 7] = [
     "input",
     "output",
     "params",
     "custom_context",
     "input_schema",
     "output_schema",
+    "variables",
 ];
 
 /// Where results go: standard output, or a test's buffer.

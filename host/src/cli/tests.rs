@@ -1,5 +1,6 @@
 //! Whole commands against a server and a Keystone inside the test.
 
+mod environments;
 mod look_after;
 mod run;
 

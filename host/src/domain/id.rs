@@ -63,6 +63,10 @@ id! {
     ActionExecutionId
 }
 id! {
+    /// Names an environment.
+    EnvironmentId
+}
+id! {
     /// Names a module.
     ModuleId
 }

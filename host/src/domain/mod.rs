@@ -5,6 +5,7 @@ mod action;
 mod action_execution;
 mod custom_context;
 mod digest;
+mod environment;
 #[cfg(test)]
 mod fuzz;
 mod grant;
@@ -32,8 +33,9 @@ pub use action::ActionSpec;
 pub use action_execution::{ActionExecution, BadTransition, NewActionExecution, Params};
 pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
+pub use environment::Environment;
 pub use grant::{Grant, GrantedRule};
-pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
+pub use id::{ActionExecutionId, BadId, EnvironmentId, HostId, JobId, ModuleId, ModuleVersionId};
 pub use job::{Job, Work};
 pub use journal::{
     Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
@@ -41,7 +43,7 @@ pub use journal::{
 pub use json_text::JsonText;
 pub use list::{BadFilter, Cell, Column, Filter, ListRequest, Order, Page, Reach, SortKey, Walked};
 pub use module::{Module, ModuleSignature, ModuleVersion};
-pub use name::{ActionName, BadName, ModuleName};
+pub use name::{ActionName, BadName, EnvironmentName, ModuleName};
 pub use operation::{Operation, RequestContext};
 pub use outcome::{Failure, Outcome};
 pub use project::{ProjectId, Scope};

@@ -13,6 +13,9 @@ pub enum BadName {
     /// Of characters that a name may not have.
     #[error("a {0} has letters, digits, `_` and `-` only{1}")]
     Characters(&'static str, &'static str),
+    /// With a character that no terminal shows.
+    #[error("a name has no control characters")]
+    Control,
     /// Without the dot that parts prefix and verb.
     #[error("an action's name is `prefix.verb`")]
     NoPrefix,
@@ -77,6 +80,10 @@ name! {
     /// The name of a module: the prefix of its actions.
     ModuleName
 }
+name! {
+    /// The name of an environment: any text of 1 to 255 characters, as in Mistral.
+    EnvironmentName
+}
 
 impl ActionName {
     /// The name that `text` holds.
@@ -115,6 +122,22 @@ impl ModuleName {
     }
 }
 
+impl EnvironmentName {
+    /// The name that `text` holds.
+    ///
+    /// # Errors
+    /// When it is empty, too long or has control characters.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        if text.is_empty() || text.chars().nth(255).is_some() {
+            return Err(BadName::Length);
+        }
+        if text.contains(char::is_control) {
+            return Err(BadName::Control);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +148,20 @@ mod tests {
         assert_eq!(ActionName::parse("std.echo").unwrap().prefix(), "std");
         assert!(ActionName::parse("std.").is_err());
         assert!(ActionName::parse("std.ec ho").is_err());
+    }
+
+    #[test]
+    fn an_environment_may_be_called_nearly_anything() {
+        for name in ["prod", "a/b c?", "..", "\u{fc}", &"\u{fc}".repeat(255)] {
+            assert_eq!(EnvironmentName::parse(name).unwrap().as_str(), name);
+        }
+        assert_eq!(EnvironmentName::parse(""), Err(BadName::Length));
+        assert_eq!(
+            EnvironmentName::parse(&"\u{fc}".repeat(256)),
+            Err(BadName::Length)
+        );
+        for name in ["a\nb", "\0", "\u{1b}[2J", "\u{85}"] {
+            assert_eq!(EnvironmentName::parse(name), Err(BadName::Control));
+        }
     }
 }

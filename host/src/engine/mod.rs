@@ -3,6 +3,7 @@
 mod action_executions;
 mod complete_action;
 mod components;
+mod environments;
 mod error;
 mod find_modules;
 mod grants;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
 
 pub use components::Upload;
+pub use environments::{ChangeEnvironment, NewEnvironment};
 pub use error::Error;
 pub use find_modules::ModuleRef;
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};

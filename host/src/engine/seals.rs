@@ -1,12 +1,13 @@
-//! What of an action execution is sealed: the custom context, the target cloud, and the journal.
+//! What is sealed: of an action execution the custom context, the target cloud and the journal; of an environment its
+//! variables.
 
 use zeroize::Zeroizing;
 
 use super::{Engine, Error};
 use crate::{
     domain::{
-        ActionExecution, ActionExecutionId, CustomContext, JournalPage, Order, ProjectId, Sealed,
-        TargetCloud, private_json,
+        ActionExecution, ActionExecutionId, CustomContext, Environment, EnvironmentId, JournalPage,
+        Order, ProjectId, Sealed, Secret, TargetCloud, private_json,
     },
     store::{self, Commit, Entity, Kept, KeptJournal, KeyRing, Kind, List, Place, Store},
 };
@@ -41,7 +42,14 @@ pub async fn reseal(store: &dyn Store, keys: &KeyRing) -> Result<usize, Error> {
         }
         Ok(is_changed)
     });
-    Ok(executions + journals.await?)
+    let environments = reseal_all(store, |environment: &mut Environment| {
+        reseal_one(
+            keys,
+            variables_place(environment.id),
+            &mut environment.variables,
+        )
+    });
+    Ok(executions + journals.await? + environments.await?)
 }
 
 async fn reseal_all<E: Entity>(
@@ -104,7 +112,37 @@ fn place(id: ActionExecutionId, field: &'static str) -> Place {
     }
 }
 
+const fn variables_place(id: EnvironmentId) -> Place {
+    Place {
+        kind: Kind::Environment,
+        id: id.uuid(),
+        field: "variables",
+    }
+}
+
 impl Engine {
+    pub(super) fn seal_variables(&self, id: EnvironmentId, variables: &Secret) -> Sealed {
+        self.keys
+            .seal(&variables_place(id), variables.expose().as_bytes())
+    }
+
+    /// The variables of `environment`, a JSON object as text; none for null.
+    ///
+    /// # Errors
+    /// When the key that sealed them is gone.
+    pub fn variables(&self, environment: &Environment) -> Result<Option<Secret>, Error> {
+        let Some(sealed) = &environment.variables else {
+            return Ok(None);
+        };
+        let mut plain = self
+            .keys
+            .open(&variables_place(environment.id), sealed)
+            .map_err(|error| Error::Host(error.into()))?;
+        let text = String::from_utf8(std::mem::take(&mut *plain))
+            .map_err(|error| Error::Host(error.utf8_error().into()))?;
+        Ok(Some(Secret::new(text)))
+    }
+
     pub(super) fn seal_context(&self, id: ActionExecutionId, context: &CustomContext) -> Sealed {
         self.keys
             .seal(&place(id, "custom_context"), context.expose().as_bytes())

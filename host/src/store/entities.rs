@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Entity, Kind};
-use crate::domain::{ActionExecution, ActionExecutionId, Module, ModuleVersion, ProjectId, Sealed};
+use crate::domain::{
+    ActionExecution, ActionExecutionId, Environment, Module, ModuleVersion, ProjectId, Scope,
+    Sealed,
+};
 
 /// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,27 @@ impl Entity for ActionExecution {
             ("name", self.name.to_string()),
             ("state", self.state().to_string()),
         ]
+    }
+}
+
+impl Entity for Environment {
+    const KIND: Kind = Kind::Environment;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        let mut keys = vec![("name", self.name.to_string())];
+        // One of the many that share a name may be public: it is found without looking at the others.
+        if self.scope == Scope::Public {
+            keys.push(("public_name", self.name.to_string()));
+        }
+        keys
     }
 }
 
@@ -89,7 +113,9 @@ impl Entity for ModuleVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Digest, ModuleId, ModuleName, ModuleVersionId, Scope, Timestamp};
+    use crate::domain::{
+        Digest, EnvironmentId, EnvironmentName, ModuleId, ModuleName, ModuleVersionId, Timestamp,
+    };
 
     #[test]
     fn entities_use_the_index_names_of_their_kind() {
@@ -119,9 +145,24 @@ mod tests {
             signature: None,
             created_at: now,
         };
+        let environment = Environment {
+            id: EnvironmentId::generate(),
+            project_id: ProjectId::new("p"),
+            name: EnvironmentName::parse("prod").unwrap(),
+            description: None,
+            variables: None,
+            scope: Scope::Public,
+            version: 0,
+            created_at: now,
+            updated_at: None,
+        };
         let names = |keys: Vec<(&'static str, String)>| -> Vec<_> {
             keys.into_iter().map(|(name, _)| name).collect()
         };
+        assert_eq!(
+            names(environment.index_keys()),
+            Kind::Environment.index_names()
+        );
         assert_eq!(names(module.index_keys()), Kind::Module.index_names());
         assert_eq!(
             names(version.index_keys()),

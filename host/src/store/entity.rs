@@ -13,6 +13,8 @@ use crate::domain::ProjectId;
 pub enum Kind {
     /// A run of an action.
     ActionExecution,
+    /// Variables under a name.
+    Environment,
     /// The sealed log lines and request traces of a run.
     Journal,
     /// A module.
@@ -23,8 +25,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ActionExecution,
+        Self::Environment,
         Self::Journal,
         Self::Module,
         Self::ModuleVersion,
@@ -35,6 +38,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ActionExecution => "action_execution",
+            Self::Environment => "environment",
             Self::Journal => "journal",
             Self::Module => "module",
             Self::ModuleVersion => "module_version",
@@ -46,6 +50,7 @@ impl Kind {
     pub const fn index_names(self) -> &'static [&'static str] {
         match self {
             Self::ActionExecution => &["name", "state"],
+            Self::Environment => &["name", "public_name"],
             Self::Journal => &[],
             Self::Module => &["name", "scope"],
             Self::ModuleVersion => &["module_id", "digest"],

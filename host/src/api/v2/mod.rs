@@ -2,6 +2,7 @@
 
 pub mod action_executions;
 pub mod actions;
+pub mod environments;
 pub mod modules;
 
 use super::routes::Routes;
@@ -10,5 +11,6 @@ use super::routes::Routes;
 pub(super) fn routes(routes: Routes) -> Routes {
     let routes = action_executions::routes(routes);
     let routes = actions::routes(routes);
+    let routes = environments::routes(routes);
     modules::routes(routes)
 }

@@ -2,6 +2,7 @@
 
 mod completing;
 mod consenting;
+mod environments;
 mod modules;
 mod reading;
 mod recovering;
