@@ -21,6 +21,8 @@ mod keys;
 mod mistral_client;
 mod modules;
 mod openstack_proxy;
+mod policy;
+mod policy_coverage;
 mod renewal;
 mod secrets;
 mod target_cloud;

@@ -13,7 +13,9 @@ use serde::{
 use serde_saphyr::Spanned;
 
 use super::{
-    Rules, parse,
+    Rules,
+    check::Check,
+    parse,
     rules::{self, Refused, Written},
 };
 
@@ -99,7 +101,7 @@ pub(super) fn parse(text: &str) -> Result<Rules, Vec<String>> {
     let mut faults = Vec::new();
     for (name, said) in stated.map(|stated| stated.0).unwrap_or_default() {
         let (name, line) = (name.value, name.referenced.line());
-        match check(said) {
+        match check(text, &said) {
             Ok((check, text)) => {
                 lines.push((name.clone(), line));
                 written.push(Written { name, text, check });
@@ -121,26 +123,38 @@ pub(super) fn parse(text: &str) -> Result<Rules, Vec<String>> {
     })
 }
 
-fn check(said: Said) -> Result<(super::check::Check, String), String> {
-    match said {
+/// The check that `file` has for a name, and its text for people.
+fn check(file: &str, said: &Spanned<Said>) -> Result<(Check, String), String> {
+    const QUOTES: &str =
+        "nothing is said: write \"\" to let everybody pass, \"!\" with its quotes to let nobody";
+    match &said.value {
+        // A bare `!`, a tag of nothing, reads as an empty text too, and would open what it was to close.
+        Said::Text(text) if text.is_empty() && !is_quoted(file, said) => Err(QUOTES.to_owned()),
         Said::Text(text) => {
-            let check = parse::text(&text).map_err(|fault| fault.to_string())?;
-            Ok((check, text))
+            let check = parse::text(text).map_err(|fault| fault.to_string())?;
+            Ok((check, text.clone()))
         }
         Said::List(outer) => {
-            let check = parse::list(&outer).map_err(|fault| fault.to_string())?;
+            let check = parse::list(outer).map_err(|fault| fault.to_string())?;
             let text = check.to_string();
             Ok((check, text))
         }
-        Said::Nothing => Err(
-            "nothing is said: write \"\" to let everybody pass, \"!\" with its quotes to let nobody".to_owned(),
-        ),
+        Said::Nothing => Err(QUOTES.to_owned()),
         Said::Other => Err("a check is a text in quotes, or a list of lists of such".to_owned()),
     }
 }
 
+/// Whether what was said begins with a quote in the file.
+fn is_quoted(file: &str, said: &Spanned<Said>) -> bool {
+    let start = said.defined.span().byte_offset();
+    let start = start.and_then(|start| usize::try_from(start).ok());
+    start
+        .and_then(|start| file.get(start..))
+        .is_some_and(|rest| rest.starts_with(['"', '\'']))
+}
+
 /// The rules of a file in their order, with their places.
-struct Stated(Vec<(Spanned<String>, Said)>);
+struct Stated(Vec<(Spanned<String>, Spanned<Said>)>);
 
 /// What a file says for one name.
 enum Said {

@@ -78,13 +78,26 @@ fn checks_decide_as_oslo_policy_does() {
         .iter()
         .map(caller_of)
         .collect();
+    // Literals of Python that we do not read.
+    let beyond = [
+        "0.00001:",
+        "0x10:",
+        "1_000:",
+        "1e3:",
+        "[]:",
+        "'''p1''':",
+        "'p''1':",
+    ];
     let mut compared = 0;
     for case in answers["checks"].as_array().unwrap() {
         let text = &case["check"];
         let theirs = case["answers"].as_str().unwrap();
         let Ok(check) = parse_value(text) else {
             // What is refused is a fault of theirs too, which they tell their log, or lets nobody pass there either.
-            let is_fault = case["understood"] == false || theirs.contains('E');
+            let is_beyond = |text: &str| beyond.iter().any(|literal| text.starts_with(literal));
+            let is_fault = case["understood"] == false
+                || theirs.contains('E')
+                || text.as_str().is_some_and(is_beyond);
             assert!(is_fault || !theirs.contains('1'), "{case} is refused");
             continue;
         };
@@ -262,16 +275,21 @@ fn an_exclamation_mark_without_quotes_opens_nothing() {
     // In YAML it is a tag of nothing, which oslo.policy takes for "everybody".
     for yaml in [
         "'actions:list': !",
-        "'actions:list': ! ",
+        "'actions:list': ! # nobody",
         "'actions:list': !\nb: '@'",
         "{'actions:list': !, b: '@'}",
+        "'actions:list': !role:admin",
+        "b: &x !\n'actions:list': *x",
+        "'actions:list': |\n\nb: '@'",
     ] {
-        if let Ok(rules) = file::parse(yaml) {
-            assert!(
-                !passes(&rules, "actions:list", &caller("p", &["admin"])),
-                "{yaml}"
-            );
-        }
+        assert!(file::parse(yaml).is_err(), "{yaml}");
+    }
+    for yaml in [
+        "'actions:list': ''",
+        "{\"actions:list\": \"\"}",
+        "b: &x ''\n'actions:list': *x",
+    ] {
+        assert!(file::parse(yaml).is_ok(), "{yaml}");
     }
     for yaml in [
         "'actions:list': ~",
@@ -553,14 +571,6 @@ fn what_is_no_file_is_refused_at_the_start() {
     assert!(load(".").contains("is no file"));
     std::fs::write(folder.path().join("large.yaml"), "#".repeat(2 << 20)).unwrap();
     assert!(load("large.yaml").contains("bytes"));
-    std::fs::write(folder.path().join("faulty.yaml"), "\nactions:list: role:").unwrap();
-    assert!(
-        Policy::load(&Settings {
-            file: Some("faulty.yaml".into()),
-            folder: Some(folder.path().to_owned())
-        })
-        .is_ok()
-    );
     std::fs::write(folder.path().join("faulty.yaml"), "\nactions:list: role").unwrap();
     assert!(load("faulty.yaml").contains("line 2: actions:list: `role` is no check"));
 }
