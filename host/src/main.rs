@@ -7,12 +7,13 @@ use std::{
 
 use clap::Parser as _;
 use zonda_host::{
-    cli::{self, Cli, Command, ConfigCommand, KeysCommand},
+    cli::{self, Cli, Command, CommonArgs, ConfigCommand, KeysCommand, PolicyCommand},
     clock::SystemClock,
     config::Config,
     executor,
+    policy::Policy,
     runtime::compile,
-    server::{self, keys},
+    server::{self, keys, policies},
     telemetry,
 };
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve(config.as_deref()),
         Command::Config(ConfigCommand::Check { config }) => check_config(config.as_deref()),
         Command::Keys(command) => look_after_keys(&command),
+        Command::Policy(command) => tell_policy(&common, &command),
         Command::CompileComponent { .. } => compile::child_main(),
         Command::ExecuteActions => executor::child_main(),
         Command::Client(command) => cli::run(&common, &command),
@@ -67,11 +69,37 @@ fn look_after_keys(command: &KeysCommand) -> ExitCode {
     }
 }
 
-/// Prints every fault of the configuration.
+/// Tells who may do what.
+fn tell_policy(common: &CommonArgs, command: &PolicyCommand) -> ExitCode {
+    let load = |file: &Option<PathBuf>| Config::load(file.as_deref()).map_err(anyhow::Error::from);
+    let done = match command {
+        PolicyCommand::List { config } => {
+            load(config).and_then(|config| policies::list(&config, common).map(|()| true))
+        }
+        PolicyCommand::Check {
+            rule,
+            caller,
+            config,
+        } => load(config).and_then(|config| policies::check(&config, common, rule, caller)),
+        PolicyCommand::Sample => policies::sample(common).map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        // Another code than "denied".
+        Err(error) => {
+            failed(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints every fault of the configuration, and of the policy file.
 fn check_config(file: Option<&Path>) -> ExitCode {
-    match Config::load(file) {
+    let load = || anyhow::Ok(Policy::load(&Config::load(file)?.policy)?);
+    match load() {
         Ok(_) => ExitCode::SUCCESS,
-        Err(error) => failed(&error.into()),
+        Err(error) => failed(&error),
     }
 }
 

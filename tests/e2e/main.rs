@@ -24,6 +24,8 @@ mod modules;
 mod murano_action;
 mod murano_list;
 mod openstack_proxy;
+mod policy;
+mod policy_coverage;
 mod renewal;
 mod secrets;
 mod target_cloud;

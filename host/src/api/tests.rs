@@ -90,7 +90,7 @@ impl Host {
         let app = App::new(Parts {
             engine,
             auth: Authenticator::for_tests(),
-            policy: Policy,
+            policy: Policy::default(),
             metrics: Arc::default(),
             settings: super::Settings::default(),
             max_module_bytes: 1000,

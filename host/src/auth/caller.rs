@@ -13,6 +13,10 @@ pub struct Caller {
     pub user_id: Option<Arc<str>>,
     /// The user's name.
     pub user_name: Option<Arc<str>>,
+    /// The id of the user's domain, where it is known.
+    pub user_domain_id: Option<Arc<str>>,
+    /// The id of the project's domain, where it is known.
+    pub project_domain_id: Option<Arc<str>>,
     /// The names of the roles in the project.
     pub roles: Vec<String>,
     /// Whether a role is named exactly `admin`.

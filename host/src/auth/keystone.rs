@@ -208,6 +208,7 @@ impl KeystoneAuthenticator {
         };
         let is_admin = issued.body.is_admin();
         let user = issued.body.user.unwrap_or_default();
+        let project = issued.body.project.unwrap_or_default();
         let home = TargetCloud {
             auth_url: self.home.auth_url.clone(),
             credential: Credential::Token(issued.token),
@@ -224,6 +225,8 @@ impl KeystoneAuthenticator {
             project_id,
             user_id: user.id.map(Arc::from),
             user_name: user.name.map(Arc::from),
+            user_domain_id: user.domain.id.map(Arc::from),
+            project_domain_id: project.domain.id.map(Arc::from),
             roles: issued.body.roles,
             is_admin,
             home: Some(home),

@@ -12,6 +12,8 @@ pub(super) fn caller() -> Caller {
         project_id: ProjectId::new(PROJECT),
         user_id: None,
         user_name: None,
+        user_domain_id: None,
+        project_domain_id: None,
         roles: Vec::new(),
         is_admin: false,
         home: None,

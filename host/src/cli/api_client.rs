@@ -24,7 +24,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8989/v2";
 const MAX_PAGES: usize = 10_000;
 
 /// An object as the API shows it: its members depend on the server's version.
-pub(super) type Object = Map<String, Value>;
+pub type Object = Map<String, Value>;
 
 /// Zonda's API as one caller sees it.
 #[derive(Debug)]

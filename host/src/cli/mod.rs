@@ -28,15 +28,18 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 pub use action::ActionCommand;
 pub use action_execution::ActionExecutionCommand;
+pub use api_client::Object;
 pub use environments::EnvironmentCommand;
+
 pub use error::Error;
 pub use keystone_login::Error as KeystoneError;
 pub use module::ModuleCommand;
-pub use options::{CommonArgs, ListArgs};
+pub use options::{CommonArgs, Format, ListArgs};
+pub use output::Output;
 
 use environment::Environment;
 use session::Session;
@@ -75,6 +78,9 @@ pub enum Command {
     /// Look at the host's configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// See who may do what on a host of this configuration, and why.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Look after the keys that seal what is private in the host's store.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -131,6 +137,59 @@ pub enum KeysCommand {
     Generate,
 }
 
+/// What can be done with the host's policy.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Show every rule: its check, whether the policy file changes it, and the calls that it governs.
+    List {
+        /// The configuration file; found as by `serve` when none is given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Explain a decision: exit code 0 when the caller passes, 1 when not.
+    Check {
+        /// The rule's name, such as actions:list.
+        rule: String,
+        /// Whom it is about.
+        #[command(flatten)]
+        caller: PolicyCaller,
+        /// The configuration file; found as by `serve` when none is given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print a policy file that has every default as a comment.
+    Sample,
+}
+
+/// Whom a decision is about.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PolicyCaller {
+    /// A role; may be repeated. The role `admin` makes an administrator.
+    #[arg(long = "role", value_name = "ROLE")]
+    pub roles: Vec<String>,
+    /// The caller's project.
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<String>,
+    /// The caller's user.
+    #[arg(long, value_name = "ID")]
+    pub user_id: Option<String>,
+    /// The user's name.
+    #[arg(long, value_name = "NAME")]
+    pub user_name: Option<String>,
+    /// The user's domain.
+    #[arg(long, value_name = "ID")]
+    pub user_domain_id: Option<String>,
+    /// The project's domain.
+    #[arg(long, value_name = "ID")]
+    pub project_domain_id: Option<String>,
+    /// An administrator without the role `admin`.
+    #[arg(long)]
+    pub is_admin: bool,
+    /// What Keystone says about a token, in JSON, `{"token": {…}}`, as oslopolicy-checker takes it; options win.
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+}
+
 /// What speaks to a host, by noun.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
@@ -146,6 +205,19 @@ pub enum ClientCommand {
     /// Look after environments: variables under a name.
     #[command(subcommand)]
     Environment(EnvironmentCommand),
+}
+
+/// How the host's own commands print what they found.
+///
+/// # Errors
+/// When a chosen column is unknown, or the output cannot be written.
+pub fn print(
+    args: &CommonArgs,
+    print: impl FnOnce(&mut Output<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    print(&mut Output::new(&mut out, &args.output))?;
+    Ok(out.flush()?)
 }
 
 /// Runs a client command to its end: results on standard output, everything else on standard error.

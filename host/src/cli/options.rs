@@ -6,7 +6,7 @@ use super::cloud_fields::{HomeArgs, TargetArgs};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub enum Format {
     /// For people.
     Table,
     /// One JSON document.

@@ -25,7 +25,7 @@ const JSON_TEXTS: [&str; 7] = [
 ];
 
 /// Where results go: standard output, or a test's buffer.
-pub(super) struct Output<'a> {
+pub struct Output<'a> {
     to: &'a mut dyn Write,
     format: Option<Format>,
     columns: Vec<String>,
@@ -60,7 +60,7 @@ impl<'a> Output<'a> {
     }
 
     /// The form that the user asked for.
-    pub(super) const fn format(&self) -> Option<Format> {
+    pub const fn format(&self) -> Option<Format> {
         self.format
     }
 
@@ -78,7 +78,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// When a chosen column is in none of the objects, or the output cannot be written.
-    pub(super) fn list(&mut self, objects: &[Object], columns: &[&str]) -> Result<(), Error> {
+    pub fn list(&mut self, objects: &[Object], columns: &[&str]) -> Result<(), Error> {
         let chosen = self.columns.clone();
         let columns: Vec<&str> = if chosen.is_empty() {
             columns.to_vec()
@@ -164,7 +164,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub(super) fn value(&mut self, value: &Value) -> Result<(), Error> {
+    pub fn value(&mut self, value: &Value) -> Result<(), Error> {
         match self.format {
             Some(Format::Yaml) => self.yaml(value),
             Some(Format::Value) => self.print(&line(value)),
@@ -176,7 +176,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub(super) fn print(&mut self, text: &str) -> Result<(), Error> {
+    pub fn print(&mut self, text: &str) -> Result<(), Error> {
         writeln!(self.to, "{}", sanitize(text))?;
         Ok(())
     }

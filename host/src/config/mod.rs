@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::document::Document;
-use crate::{api, auth, engine, executor, openstack, runtime, store, telemetry};
+use crate::{api, auth, engine, executor, openstack, policy, runtime, store, telemetry};
 
 /// All settings of the host.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub listen: api::Settings,
     /// Who may call.
     pub auth: auth::Settings,
+    /// Who may do what.
+    pub policy: policy::Settings,
     /// Where state is kept.
     pub store: store::Settings,
     /// How runs are made and kept.
@@ -95,11 +97,14 @@ impl Config {
         let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        let document = match file.map(Path::to_path_buf).or_else(usual_file) {
-            Some(path) => Document::read(&path)?,
+        let file = file.map(Path::to_path_buf).or_else(usual_file);
+        let document = match &file {
+            Some(path) => Document::read(path)?,
             None => Document::default(),
         };
-        Self::from_document(document, &environment)
+        let mut config = Self::from_document(document, &environment)?;
+        config.policy.folder = file.and_then(|path| path.parent().map(Path::to_path_buf));
+        Ok(config)
     }
 
     fn from_document(

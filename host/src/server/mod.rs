@@ -3,6 +3,7 @@
 mod door;
 pub mod keys;
 mod metered;
+pub mod policies;
 mod seat;
 mod shutdown;
 
@@ -61,6 +62,7 @@ async fn run(config: Config) -> Result<()> {
             )
         })?;
     let address = listener.local_addr()?;
+    let (policy, follower) = Policy::load(&config.policy)?;
     let folders = Folders::open(&config)?;
     let metrics = Arc::new(Metrics::default());
     let engine = build_engine(&config, &folders, address, &metrics).await?;
@@ -76,7 +78,7 @@ async fn run(config: Config) -> Result<()> {
     let app = App::new(api::Parts {
         engine: Arc::clone(&engine),
         auth: Authenticator::new(&config.auth, Arc::new(SystemClock))?,
-        policy: Policy,
+        policy,
         metrics,
         settings: config.listen,
         max_module_bytes: config.runtime.compile.max_component_mib << 20,
@@ -85,6 +87,7 @@ async fn run(config: Config) -> Result<()> {
     });
     let stop = CancellationToken::new();
     let work = tokio::spawn(Arc::clone(&engine).work(stop.clone(), grace));
+    tokio::spawn(follower.run(Arc::new(SystemClock), stop.clone()));
     let door = Door::new(api::service(&app), &app.settings, Arc::clone(&app.metrics));
     let serving = tokio::spawn(door.serve(listener, stop.clone()));
     info!(listen.address = %format_args!("http://{address}"), "listening on http://{address}");
