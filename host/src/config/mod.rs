@@ -164,6 +164,12 @@ impl Config {
             self.modules.fault().is_none(),
             self.modules.fault().unwrap_or_default(),
         );
+        if let Some(fault) = self.auth.fault() {
+            faults.push(Fault {
+                key: format!("auth.{}.{}", fault.section, fault.field),
+                reason: fault.reason,
+            });
+        }
         for (at, grant) in self.grants.iter().enumerate() {
             let places = grant.faults().into_iter();
             faults.extend(places.map(|(place, reason)| Fault {
