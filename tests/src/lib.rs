@@ -16,6 +16,7 @@ pub mod host;
 pub mod load;
 pub mod marks;
 pub mod mistral;
+pub mod oidc;
 pub mod wait;
 pub mod wire;
 

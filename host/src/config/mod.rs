@@ -276,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_that_authentication_lacks_is_reported_with_its_full_name() {
+        for (kind, key) in [
+            ("oidc", "auth.oidc.issuer_url: "),
+            ("keystone", "auth.keystone.auth_url: "),
+        ] {
+            let faults = load("", &[("ZONDA__AUTH__TYPE", kind)]).unwrap_err();
+            assert!(faults[0].starts_with(key), "{faults:?}");
+        }
+    }
+
+    #[test]
     fn a_bad_grant_is_reported_with_its_place() {
         let faults = load(
             "[[grants]]\nproject = '*'\nmodule = '*'\naccess = []\n\
