@@ -6,6 +6,7 @@
 )]
 
 mod action_executions;
+mod auth_oidc;
 mod consent;
 mod crash_recovery;
 mod environments;

@@ -245,6 +245,23 @@ impl Host {
         Ok(output.await?)
     }
 
+    /// Runs a client command of the program against this host, with these variables and no others.
+    pub async fn client_command(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Output> {
+        let output = Command::new(program())
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("ZONDA_URL", format!("{}/v2", self.url))
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .output();
+        Ok(output.await?)
+    }
+
     async fn wait_until_ready(&mut self) -> Result<()> {
         let log = log_path(self.folder.path(), self.starts);
         self.url = wait::until("the host says where it listens", || {

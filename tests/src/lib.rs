@@ -19,6 +19,7 @@ pub mod load;
 pub mod marks;
 pub mod mistral;
 pub mod murano;
+pub mod oidc;
 pub mod wait;
 pub mod wire;
 

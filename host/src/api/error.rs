@@ -172,8 +172,9 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// A 401 in the shape that Keystone's middleware gives it, which the stock client reads.
-pub(crate) fn unauthorized(keystone: Option<&str>, why: &str) -> Response {
+/// A 401 in the shape that Keystone's middleware gives it, which the stock client reads; `challenge` says where tokens
+/// come from.
+pub(crate) fn unauthorized(challenge: &str, why: &str) -> Response {
     const MESSAGE: HeaderName = HeaderName::from_static("server-error-message");
     // A header holds visible ASCII only.
     let line: String = why
@@ -204,11 +205,7 @@ pub(crate) fn unauthorized(keystone: Option<&str>, why: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(&line) {
         headers.insert(MESSAGE, value);
     }
-    let challenge = keystone.map_or_else(
-        || "Bearer".to_owned(),
-        |uri| format!("Keystone uri=\"{uri}\""),
-    );
-    if let Ok(value) = HeaderValue::from_str(&challenge) {
+    if let Ok(value) = HeaderValue::from_str(challenge) {
         headers.insert(header::WWW_AUTHENTICATE, value);
     }
     response
@@ -262,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_401_names_keystone_and_stays_on_one_line() {
-        let response = unauthorized(Some("http://k:5000/v3"), "Failed\r\nto validate");
+        let response = unauthorized("Keystone uri=\"http://k:5000/v3\"", "Failed\r\nto validate");
         assert_eq!(
             response.headers()["www-authenticate"],
             "Keystone uri=\"http://k:5000/v3\""

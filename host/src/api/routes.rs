@@ -179,7 +179,7 @@ async fn guard(
     let caller = match app.auth.authenticate(request.headers(), context).await {
         Ok(caller) => caller,
         Err(err @ auth::Error::Unauthorized(_)) => {
-            return unauthorized(app.auth.keystone_uri(), &err.to_string());
+            return unauthorized(&app.auth.challenge(request.headers()), &err.to_string());
         }
         Err(err @ auth::Error::Unavailable(_)) => {
             warn!(error = %Chain(&err), "a caller cannot be authenticated");

@@ -59,7 +59,11 @@ impl KeystoneAuthenticator {
     /// # Errors
     /// When the settings are incomplete or the CA file cannot be used.
     pub fn new(settings: &KeystoneSettings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
-        let wrong = |field, reason: String| SettingsError { field, reason };
+        let wrong = |field, reason: String| SettingsError {
+            section: "keystone",
+            field,
+            reason,
+        };
         let auth_url = settings.url().ok_or_else(|| {
             wrong(
                 "auth_url",
@@ -244,6 +248,7 @@ fn refused() -> Error {
 
 fn credential(settings: &KeystoneSettings) -> Result<Credential, SettingsError> {
     let missing = |field, reason: &str| SettingsError {
+        section: "keystone",
         field,
         reason: reason.to_owned(),
     };

@@ -4,6 +4,7 @@ mod cache;
 mod caller;
 mod keystone;
 mod none;
+mod oidc;
 mod settings;
 
 #[cfg(test)]
@@ -15,7 +16,8 @@ use http::HeaderMap;
 
 pub use caller::Caller;
 pub use keystone::KeystoneAuthenticator;
-pub use settings::{KeystoneSettings, Kind, Settings};
+pub use oidc::OidcAuthenticator;
+pub use settings::{KeystoneSettings, Kind, OidcSettings, Settings};
 
 use crate::{clock::Clock, domain::RequestContext};
 
@@ -32,8 +34,10 @@ pub enum Error {
 
 /// Why the settings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("[auth.keystone] {field}: {reason}")]
+#[error("[auth.{section}] {field}: {reason}")]
 pub struct SettingsError {
+    /// The section below `[auth]`: `keystone` or `oidc`.
+    pub section: &'static str,
     /// The setting.
     pub field: &'static str,
     /// What is wrong with it and what would be right.
@@ -47,18 +51,22 @@ pub enum Authenticator {
     None,
     /// Tokens are Keystone's.
     Keystone(Box<KeystoneAuthenticator>),
+    /// Tokens are an OpenID provider's, in Keycloak's layout.
+    Oidc(Box<OidcAuthenticator>),
 }
 
 impl Authenticator {
     /// The authenticator that `settings` ask for; reads its CA file, and asks nobody.
     ///
     /// # Errors
-    /// When Keystone's settings are incomplete or its CA file cannot be used.
+    /// When the settings are incomplete or the CA file cannot be used.
     pub fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, SettingsError> {
         match settings.kind {
             Kind::None => Ok(Self::None),
             Kind::Keystone => KeystoneAuthenticator::new(&settings.keystone, clock)
                 .map(|keystone| Self::Keystone(Box::new(keystone))),
+            Kind::Oidc => OidcAuthenticator::new(&settings.oidc, clock)
+                .map(|oidc| Self::Oidc(Box::new(oidc))),
         }
     }
 
@@ -75,15 +83,17 @@ impl Authenticator {
             Self::None => Ok(Arc::new(none::caller())),
             // Boxed: it is many times as large as what the others need, and every waiting request holds it.
             Self::Keystone(keystone) => Box::pin(keystone.authenticate(headers, request)).await,
+            Self::Oidc(oidc) => Box::pin(oidc.authenticate(headers)).await,
         }
     }
 
-    /// Where callers get their tokens, for the `WWW-Authenticate` header of a refusal.
+    /// Where callers get their tokens, for the `WWW-Authenticate` header of the refusal of a request with `headers`.
     #[must_use]
-    pub fn keystone_uri(&self) -> Option<&str> {
+    pub fn challenge(&self, headers: &HeaderMap) -> String {
         match self {
-            Self::None => None,
-            Self::Keystone(keystone) => Some(keystone.uri()),
+            Self::None => "Bearer".to_owned(),
+            Self::Keystone(keystone) => format!("Keystone uri=\"{}\"", keystone.uri()),
+            Self::Oidc(oidc) => oidc.challenge(headers),
         }
     }
 

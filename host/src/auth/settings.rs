@@ -1,12 +1,14 @@
 //! The settings of `[auth]`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use crate::domain::Secret;
+use crate::{clock::SystemClock, domain::Secret};
+
+use super::{Authenticator, SettingsError};
 
 /// How callers prove who they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -17,17 +19,29 @@ pub enum Kind {
     None,
     /// By a Keystone token in `X-Auth-Token`.
     Keystone,
+    /// By an OpenID provider's token, in Keycloak's layout, in `X-Auth-Token` or as `Authorization: Bearer`.
+    Oidc,
 }
 
 /// `[auth]`: who may call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// How callers prove who they are: `none` or `keystone`; default `none`.
+    /// How callers prove who they are: `none`, `keystone` or `oidc`; default `none`.
     #[serde(rename = "type")]
     pub kind: Kind,
     /// The Keystone that issues callers' tokens.
     pub keystone: KeystoneSettings,
+    /// The OpenID provider that issues callers' tokens.
+    pub oidc: OidcSettings,
+}
+
+impl Settings {
+    /// The first thing that keeps these settings from being used; reads the CA file, and asks nobody.
+    #[must_use]
+    pub fn fault(&self) -> Option<SettingsError> {
+        Authenticator::new(self, Arc::new(SystemClock)).err()
+    }
 }
 
 /// `[auth.keystone]`: the Keystone that issues callers' tokens, and the service user who asks it about them.
@@ -83,6 +97,42 @@ impl Default for KeystoneSettings {
 impl KeystoneSettings {
     pub(super) fn url(&self) -> Option<Url> {
         Url::parse(self.auth_url.as_deref()?).ok()
+    }
+}
+
+/// `[auth.oidc]`: the OpenID provider that issues callers' tokens, in Keycloak's layout: a realm is a project.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OidcSettings {
+    /// The URL below which its realms are, as `/realms/REALM`, and with which tokens' `iss` begins: `https://sso.example`
+    /// or `https://sso.example/auth`; needed with `type = "oidc"`.
+    pub issuer_url: Option<String>,
+    /// The audiences of which a token's `aud` must have one; needed with `type = "oidc"`.
+    pub audience: Vec<String>,
+    /// The realms whose tokens are accepted; default none, which is every realm below the URL.
+    pub realms: Vec<String>,
+    /// A PEM file of certificate authorities for it, besides the system's; default none.
+    pub ca_file: Option<PathBuf>,
+    /// Whether its certificate goes unchecked; default false.
+    pub insecure: bool,
+    /// Seconds by which its clock and the host's may differ; default 30.
+    pub leeway_secs: u64,
+    /// Seconds after which a realm's keys are fetched again, so that what a removed key has signed is refused; default
+    /// 300. While the provider is away they are used for up to a day.
+    pub keys_max_age_secs: u64,
+}
+
+impl Default for OidcSettings {
+    fn default() -> Self {
+        Self {
+            issuer_url: None,
+            audience: Vec::new(),
+            realms: Vec::new(),
+            ca_file: None,
+            insecure: false,
+            leeway_secs: 30,
+            keys_max_age_secs: 300,
+        }
     }
 }
 

@@ -75,6 +75,7 @@ fn authenticator(keystone: &Keystone) -> (Authenticator, Arc<SetClock>) {
             password: Some(Secret::new("pw".into())),
             ..KeystoneSettings::default()
         },
+        ..Settings::default()
     };
     (Authenticator::new(&settings, clock.clone()).unwrap(), clock)
 }

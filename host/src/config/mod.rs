@@ -169,6 +169,12 @@ impl Config {
             self.modules.fault().is_none(),
             self.modules.fault().unwrap_or_default(),
         );
+        if let Some(fault) = self.auth.fault() {
+            faults.push(Fault {
+                key: format!("auth.{}.{}", fault.section, fault.field),
+                reason: fault.reason,
+            });
+        }
         for (at, grant) in self.grants.iter().enumerate() {
             let places = grant.faults().into_iter();
             faults.extend(places.map(|(place, reason)| Fault {
@@ -272,6 +278,17 @@ mod tests {
             faults.iter().any(|fault| fault.starts_with("log.level: ")),
             "{faults:?}"
         );
+    }
+
+    #[test]
+    fn a_setting_that_authentication_lacks_is_reported_with_its_full_name() {
+        for (kind, key) in [
+            ("oidc", "auth.oidc.issuer_url: "),
+            ("keystone", "auth.keystone.auth_url: "),
+        ] {
+            let faults = load("", &[("ZONDA__AUTH__TYPE", kind)]).unwrap_err();
+            assert!(faults[0].starts_with(key), "{faults:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod catalog;
 mod client;
 mod clouds;
 mod consent;
+pub mod documents;
 mod error;
 mod headers;
 pub mod keystone;

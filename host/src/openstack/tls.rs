@@ -169,7 +169,7 @@ pub(super) fn explain(error: &rustls::Error) -> String {
         // A CA that was made anew under its old name shows as a bad signature.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "its TLS certificate is of an unknown CA; give the CA's certificate as `ca_cert`, \
-             or name its file in `[openstack] ca_files`"
+             or name its file in `[openstack] ca_files`, for a server of `[auth]` in its own `ca_file`"
                 .to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
