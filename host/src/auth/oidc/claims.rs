@@ -104,6 +104,8 @@ impl Rules {
             user_name: claims.preferred_username.map(Arc::from),
             is_admin: roles.iter().any(|role| role == "admin"),
             roles,
+            user_domain_id: None,
+            project_domain_id: None,
             home: None,
         };
         Ok((caller, until))
