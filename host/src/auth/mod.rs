@@ -4,12 +4,13 @@ mod cache;
 mod caller;
 mod keystone;
 mod none;
+mod outage;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
@@ -28,6 +29,11 @@ pub enum Error {
     /// Nobody can tell at the moment; for the caller, as a 503.
     #[error("callers cannot be authenticated at the moment: {0}")]
     Unavailable(String),
+}
+
+impl Error {
+    /// When a caller who cannot be authenticated may come again.
+    pub const RETRY_AFTER: Duration = outage::PAUSE;
 }
 
 /// Why the settings cannot be used.
