@@ -1,16 +1,18 @@
-//! The real `mistral` command of python-mistralclient.
+//! The real `mistral` command of python-mistralclient, and others that take the same environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::cloud::Tenant;
+use crate::cloud::{Cloud, Tenant};
 use crate::host::Host;
 
 /// The command with its environment.
-#[derive(Clone, Debug)]
+///
+/// By default it has no URL, and finds the host in the caller's catalog.
+#[derive(Clone, Debug, Default)]
 pub struct Mistral {
     environment: Vec<(String, String)>,
 }
@@ -28,6 +30,21 @@ impl Mistral {
     pub fn caller(self, tenant: &Tenant) -> Self {
         self.cloud("OS_", tenant)
             .set("OS_PROJECT_NAME", &tenant.project_name)
+            .set("OS_IDENTITY_API_VERSION", "3")
+    }
+
+    /// The caller is the cloud's own admin.
+    #[must_use]
+    pub fn operator(self, cloud: &Cloud) -> Self {
+        let admin = cloud.admin();
+        self.caller(&Tenant {
+            cloud: cloud.clone(),
+            project_id: admin.project_id.clone(),
+            project_name: admin.project_name.clone(),
+            user_id: String::new(),
+            user_name: admin.username.clone(),
+            password: admin.password.clone(),
+        })
     }
 
     /// Actions work on this user's cloud.
@@ -63,6 +80,16 @@ impl Mistral {
         self.command("mistral", arguments).await
     }
 
+    /// Runs the `openstack` command, of which the client is a plug-in.
+    pub async fn openstack(&self, arguments: &[&str]) -> Result<String> {
+        self.command("openstack", arguments).await
+    }
+
+    /// Runs our own command line.
+    pub async fn zonda(&self, arguments: &[&str]) -> Result<String> {
+        self.execute(&crate::host::program(), arguments).await
+    }
+
     /// Runs a Python script in which the client's library can be imported.
     pub async fn python(&self, script: &str, arguments: &[&str]) -> Result<String> {
         let mut all = vec!["-c", script];
@@ -75,7 +102,12 @@ impl Mistral {
             || crate::state_folder().join("venvs/clients/bin"),
             PathBuf::from,
         );
-        let output = Command::new(folder.join(program))
+        self.execute(&folder.join(program), arguments).await
+    }
+
+    async fn execute(&self, program: &Path, arguments: &[&str]) -> Result<String> {
+        let name = program.display();
+        let output = Command::new(program)
             .args(arguments)
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"))
@@ -84,11 +116,11 @@ impl Mistral {
             .kill_on_drop(true)
             .output()
             .await
-            .with_context(|| format!("{program} does not start: run scripts/setup clients"))?;
+            .with_context(|| format!("{name} does not start: run scripts/setup clients"))?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
-            "{program} {} failed: {stderr}",
+            "{name} {} failed: {stderr}",
             arguments.join(" ")
         );
         Ok(String::from_utf8(output.stdout)?)
