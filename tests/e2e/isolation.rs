@@ -1,10 +1,11 @@
 //! A target cloud never decides what a caller may see.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use e2e::client::{Client, id_of};
 use e2e::cloud::{Cloud, Tenant};
 use e2e::host::{Host, Settings};
 use e2e::{guests, unique};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Target headers that claim somebody else's project.
@@ -68,9 +69,7 @@ async fn a_target_project_of_somebody_else_opens_nothing() -> Result<()> {
             "/v2/modules/probe".into(),
             "/v2/actions/probe.context".into(),
         ] {
-            let answer = ours
-                .send(reqwest::Method::GET, &path, map.clone(), None)
-                .await?;
+            let answer = ours.send(Method::GET, &path, map.clone(), None).await?;
             assert!(
                 matches!(answer.status, 400 | 404),
                 "{path}: {}",
@@ -78,9 +77,7 @@ async fn a_target_project_of_somebody_else_opens_nothing() -> Result<()> {
             );
         }
         for path in ["/v2/action_executions", "/v2/modules", "/v2/actions"] {
-            let answer = ours
-                .send(reqwest::Method::GET, path, map.clone(), None)
-                .await?;
+            let answer = ours.send(Method::GET, path, map.clone(), None).await?;
             assert!(
                 !answer.text().contains(&kept) && !answer.text().contains("probe"),
                 "{path}: {}",
@@ -174,5 +171,255 @@ async fn without_a_target_the_caller_works_on_their_own_cloud() -> Result<()> {
         client.run("heat.stacks_list").result().await?,
         Value::Array(Vec::new())
     );
+    Ok(())
+}
+
+/// What an attacker sends along, and from where.
+struct Form {
+    name: &'static str,
+    headers: Vec<(&'static str, String)>,
+    custom_context: Option<Value>,
+}
+
+/// Every way to claim to be `victim`: as target, as what Keystone's middleware tells services, with tokens of the
+/// attacker's own, of a third project's, and of nobody's.
+fn forms(victim: &Tenant, own: &str, third: &str) -> Vec<Form> {
+    let mut forms = Vec::new();
+    for (name, token) in [("own", own), ("third", third), ("made-up", "made-up-token")] {
+        let os_auth = json!({
+            "auth_url": victim.cloud.auth_url(), "auth_token": token,
+            "project_id": victim.project_id, "user_id": victim.user_id,
+        });
+        let context = Some(json!({ "os.auth": os_auth }));
+        let headers = claim(victim, token).to_vec();
+        for (headers, custom_context) in [
+            (headers.clone(), None),
+            (Vec::new(), context.clone()),
+            (headers, context),
+        ] {
+            forms.push(Form {
+                name,
+                headers,
+                custom_context,
+            });
+        }
+    }
+    let project = victim.project_id.as_str();
+    let headers = [
+        ("X-Project-Id", project),
+        ("X-Tenant-Id", project),
+        ("X-Tenant", project),
+        ("X_Project_Id", project),
+        ("X-User-Id", &victim.user_id),
+        ("X-Roles", "admin"),
+        ("X-Is-Admin", "True"),
+        ("X-Identity-Status", "Confirmed"),
+        ("X-Service-Token", third),
+        ("Forwarded", "for=127.0.0.1"),
+    ];
+    forms.push(Form {
+        name: "middleware",
+        headers: headers
+            .map(|(name, value)| (name, value.to_owned()))
+            .to_vec(),
+        custom_context: None,
+    });
+    forms
+}
+
+/// Every guarded operation with a variable part, as the host itself lists them.
+async fn operations(client: &Client) -> Result<Vec<(Method, String)>> {
+    let document = client.get("/v2/openapi.json").await?.expect(200)?;
+    let paths = document["paths"].as_object().context("no paths")?;
+    let mut operations = Vec::new();
+    for (path, methods) in paths.iter().filter(|(path, _)| path.contains('{')) {
+        for method in methods.as_object().context("no methods")?.keys() {
+            if let Ok(method) = method.to_uppercase().parse() {
+                operations.push((method, path.clone()));
+            }
+        }
+    }
+    Ok(operations)
+}
+
+/// `path` with each of its variable parts in place of `names`, by collection.
+fn filled(path: &str, names: &[(&str, &str)]) -> String {
+    let name = names
+        .iter()
+        .find(|(collection, _)| path.contains(collection));
+    let name = name.map_or("probe", |(_, name)| *name);
+    let parts = path
+        .split('/')
+        .map(|part| if part.starts_with('{') { name } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Result<()> {
+    let cloud = Cloud::a()?;
+    let [victim, attacker, third] = [
+        cloud.tenant().await?,
+        cloud.tenant().await?,
+        cloud.tenant().await?,
+    ];
+    let host = Host::start_with(Settings::new().keystone(&cloud)).await?;
+    let theirs = host.client()?.with_token(&victim.token().await?.secret);
+    let own_token = attacker.token().await?.secret;
+    let ours = host.client()?.with_token(&own_token);
+    let mark = unique("mark");
+    theirs
+        .push("probe", guests::guest("probe")?)
+        .await?
+        .expect(201)?;
+    let run = theirs
+        .run("std.async_noop")
+        .member("description", json!(mark));
+    let kept = id_of(&run.created().await?)?;
+    let before = theirs.get("/v2/modules/probe").await?.expect(200)?;
+
+    let unknown = "0196a1b2-0000-7000-8000-000000000001";
+    let real = [
+        ("action_executions", kept.as_str()),
+        ("/actions", "probe.context"),
+    ];
+    let not = [
+        ("action_executions", unknown),
+        ("/actions", "prose.context"),
+        ("", "prose"),
+    ];
+    let operations = operations(&ours).await?;
+    let lists: Vec<String> = ["action_executions", "modules", "actions"]
+        .iter()
+        .flat_map(|list| {
+            ["", "?limit=1", "?sort_dirs=desc"].map(|query| format!("/v2/{list}{query}"))
+        })
+        .collect();
+    let body = json!({ "state": "SUCCESS", "version": 1 })
+        .to_string()
+        .into_bytes();
+    for form in forms(&victim, &own_token, &third.token().await?.secret) {
+        let headers = e2e::client::headers(form.headers.clone())?;
+        for (method, path) in &operations {
+            let mut answers = Vec::new();
+            for names in [&real[..], &not[..]] {
+                let path = filled(path, names);
+                let with_body = (*method != Method::GET).then(|| body.clone());
+                let answer = ours
+                    .send(method.clone(), &path, headers.clone(), with_body)
+                    .await?;
+                let text = names
+                    .iter()
+                    .fold(answer.text(), |text, (_, name)| text.replace(name, "NAME"));
+                answers.push((answer.status, text.replace("probe", "NAME")));
+            }
+            let [foreign, none] = answers.as_slice() else {
+                continue;
+            };
+            assert_eq!(foreign, none, "{method} {path}, {}", form.name);
+            assert!(
+                foreign.0 >= 400,
+                "{method} {path}, {}: {foreign:?}",
+                form.name
+            );
+        }
+        for path in &lists {
+            let text = ours
+                .send(Method::GET, path, headers.clone(), None)
+                .await?
+                .text();
+            for secret in [&kept, &mark, &victim.project_id, "probe"] {
+                assert!(!text.contains(secret), "{path}, {}: {text}", form.name);
+            }
+        }
+        // What it runs is its own, wherever it works, or is not run at all.
+        let run = ours
+            .run("std.echo")
+            .input(json!({ "output": 1 }))
+            .saved()
+            .param("run_sync", true);
+        let run = run.headers(form.headers.clone())?;
+        let run = match &form.custom_context {
+            Some(context) => run.custom_context(context.clone()),
+            None => run,
+        };
+        let answer = run.send().await?;
+        match answer.status {
+            201 => assert_eq!(answer.body["project_id"], attacker.project_id.as_str()),
+            status => assert_eq!(status, 400, "{}: {}", form.name, answer.text()),
+        }
+        let run = ours.run("probe.context").headers(form.headers)?;
+        let words = run.send().await?.fault(400)?;
+        assert!(!words.contains(&mark), "{words}");
+    }
+
+    assert_eq!(listed(&theirs).await?, [kept.clone()]);
+    assert_eq!(
+        theirs.action_execution(&kept).await?.expect(200)?["state"],
+        "RUNNING"
+    );
+    assert_eq!(theirs.get("/v2/modules/probe").await?.expect(200)?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn filters_and_markers_tell_nothing_of_other_projects() -> Result<()> {
+    let cloud = Cloud::a()?;
+    let (victim, other) = (cloud.tenant().await?, cloud.tenant().await?);
+    let host = Host::start_with(Settings::new().keystone(&cloud)).await?;
+    let theirs = host.client()?.with_token(&victim.token().await?.secret);
+    let ours = host.client()?.with_token(&other.token().await?.secret);
+    let kept = id_of(&theirs.run("std.async_noop").created().await?)?;
+    let own = id_of(&ours.run("std.async_noop").created().await?)?;
+    let (nobody, unknown) = (
+        "0123456789abcdef0123456789abcdef",
+        "0196a1b2-0000-7000-8000-000000000001",
+    );
+
+    for query in [
+        "project_id=PROJECT",
+        "project_id=eq:PROJECT",
+        "project_id=neq:PROJECT",
+        "project_id=in:PROJECT",
+        "project_id=PROJECT&all_projects=false",
+        "all_projects=true&project_id=PROJECT",
+        "all_tenants=1",
+        "marker=EXECUTION",
+        "marker=EXECUTION&limit=1",
+        "marker=EXECUTION&sort_dirs=desc",
+        "id=EXECUTION",
+        "id=in:EXECUTION,EXECUTION",
+        "name=std.async_noop&limit=2",
+        "limit=1",
+    ] {
+        let path = format!("/v2/action_executions?{query}");
+        let mut answers = Vec::new();
+        for (project, execution) in [
+            (victim.project_id.as_str(), kept.as_str()),
+            (nobody, unknown),
+        ] {
+            let path = path
+                .replace("PROJECT", project)
+                .replace("EXECUTION", execution);
+            let answer = ours.get(&path).await?;
+            let text = answer
+                .text()
+                .replace(project, "PROJECT")
+                .replace(execution, "EXECUTION");
+            answers.push((answer.status, text));
+        }
+        assert_eq!(answers[0], answers[1], "{query}");
+        assert!(
+            answers[0].0 != 200 || !answers[0].1.contains(&kept),
+            "{query}"
+        );
+    }
+    // The second of two values does not undo what the first was checked for.
+    let twice = format!(
+        "project_id={}&project_id={}",
+        other.project_id, victim.project_id
+    );
+    let answer = ours.get(&format!("/v2/action_executions?{twice}")).await?;
+    assert!(!answer.text().contains(&kept), "{}", answer.text());
+    assert_eq!(listed(&ours).await?, [own]);
     Ok(())
 }

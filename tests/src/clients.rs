@@ -1,16 +1,17 @@
 //! Programs of the Python environment that `scripts/setup clients` makes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
-/// Runs one in an environment of its own and answers with what it printed; an error holds what it complained of.
+/// Runs one, or the program of an absolute path, in an environment of its own and answers with what it printed; an error holds what it complained of.
 pub(crate) async fn run(
-    program: &str,
+    program: &Path,
     arguments: &[&str],
     environment: &[(String, String)],
 ) -> Result<String> {
+    let name = program.display();
     let folder = std::env::var_os("ZONDA_CLIENTS").map_or_else(
         || crate::state_folder().join("venvs/clients/bin"),
         PathBuf::from,
@@ -24,11 +25,11 @@ pub(crate) async fn run(
         .kill_on_drop(true)
         .output()
         .await
-        .with_context(|| format!("{program} does not start: run scripts/setup clients"))?;
+        .with_context(|| format!("{name} does not start: run scripts/setup clients"))?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
-        "{program} {} failed: {stderr}",
+        "{name} {} failed: {stderr}",
         arguments.join(" ")
     );
     Ok(String::from_utf8(output.stdout)?)

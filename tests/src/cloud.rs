@@ -53,6 +53,29 @@ impl Cloud {
         Self::load("B")
     }
 
+    /// A cloud that is a Keystone without TLS and no other service.
+    pub fn of_keystone(auth_url: &str, admin_password: &str) -> Result<Self> {
+        let admin = User {
+            username: "admin".into(),
+            password: admin_password.into(),
+            project_name: "admin".into(),
+            project_id: String::new(),
+        };
+        let description = Description {
+            name: "K".into(),
+            region: "RegionK".into(),
+            auth_url: auth_url.into(),
+            ca_file: None,
+            users: BTreeMap::new(),
+        };
+        Ok(Self {
+            description: Arc::new(description),
+            admin,
+            ca_pem: None,
+            http: crate::http_client(None)?,
+        })
+    }
+
     fn load(name: &str) -> Result<Self> {
         let clouds = std::env::var_os("ZONDA_CLOUDS")
             .map_or_else(|| crate::state_folder().join("clouds"), PathBuf::from);
@@ -151,13 +174,18 @@ impl Cloud {
 
     /// A token of the admin.
     pub async fn admin_token(&self) -> Result<Token> {
-        let admin = &self.admin;
-        let identity = by_password(&admin.username, &admin.password);
-        self.authenticate(
-            identity,
-            Some(json!({ "project": in_default_domain(&admin.project_name) })),
-        )
-        .await
+        let identity = by_password(&self.admin.username, &self.admin.password);
+        let scope = json!({ "project": in_default_domain(&self.admin.project_name) });
+        self.authenticate(identity, Some(scope)).await
+    }
+
+    /// A token of an application credential.
+    pub async fn token_by_credential(&self, id: &str, secret: &str) -> Result<Token> {
+        let identity = json!({
+            "methods": ["application_credential"],
+            "application_credential": { "id": id, "secret": secret },
+        });
+        self.authenticate(identity, None).await
     }
 
     async fn authenticate(&self, identity: Value, scope: Option<Value>) -> Result<Token> {
@@ -287,6 +315,48 @@ impl Tenant {
     /// A token scoped to the project.
     pub async fn token(&self) -> Result<Token> {
         let scope = json!({ "project": { "id": self.project_id } });
+        self.cloud
+            .authenticate(by_password(&self.user_name, &self.password), Some(scope))
+            .await
+    }
+
+    /// A token for the default domain, in which the user gets the role `reader`.
+    pub async fn domain_token(&self) -> Result<Token> {
+        let scope = json!({ "domain": { "id": "default" } });
+        self.token_as_reader("/domains/default", scope).await
+    }
+
+    /// A token for the whole system, in which the user gets the role `reader`.
+    pub async fn system_token(&self) -> Result<Token> {
+        let scope = json!({ "system": { "all": true } });
+        self.token_as_reader("/system", scope).await
+    }
+
+    async fn token_as_reader(&self, place: &str, scope: Value) -> Result<Token> {
+        let (cloud, admin) = (&self.cloud, self.cloud.admin_token().await?);
+        let found = cloud
+            .identity(&admin, Method::GET, "/roles?name=reader", None)
+            .await?;
+        let role = found["roles"][0]["id"].as_str().context("no role reader")?;
+        let path = format!("{place}/users/{}/roles/{role}", self.user_id);
+        cloud.identity(&admin, Method::PUT, &path, None).await?;
+        cloud
+            .authenticate(by_password(&self.user_name, &self.password), Some(scope))
+            .await
+    }
+
+    /// A token for the project of `trustor`, who trusts this user with the role `member`.
+    pub async fn token_by_trust_of(&self, trustor: &Self) -> Result<Token> {
+        let trust = json!({ "trust": {
+            "trustor_user_id": trustor.user_id, "trustee_user_id": self.user_id,
+            "project_id": trustor.project_id, "impersonation": true, "roles": [{ "name": "member" }],
+        }});
+        let token = trustor.token().await?;
+        let made = self
+            .cloud
+            .identity(&token, Method::POST, "/OS-TRUST/trusts", Some(trust))
+            .await?;
+        let scope = json!({ "OS-TRUST:trust": { "id": made["trust"]["id"] } });
         self.cloud
             .authenticate(by_password(&self.user_name, &self.password), Some(scope))
             .await

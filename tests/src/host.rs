@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::client::Client;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Tenant};
 use crate::wait;
 
 /// The configuration of a host, section by section.
@@ -67,6 +67,14 @@ impl Settings {
             Some(path) => settings.set(section, "ca_file", path),
             None => settings,
         }
+    }
+
+    /// The user who asks Keystone about callers, in place of the admin.
+    pub fn service_user(self, user: &Tenant) -> Self {
+        let section = "auth.keystone";
+        self.set(section, "username", user.user_name.as_str())
+            .set(section, "password", user.password.as_str())
+            .set(section, "project_name", user.project_name.as_str())
     }
 
     /// The operator trusts this cloud's CA for every target.
@@ -302,7 +310,8 @@ fn log_path(folder: &Path, start: u32) -> PathBuf {
     folder.join(format!("log-{start}"))
 }
 
-fn program() -> PathBuf {
+/// The program that is tested.
+pub(crate) fn program() -> PathBuf {
     std::env::var_os("ZONDA_BIN")
         .map_or_else(|| crate::target_folder().join("debug/zonda"), PathBuf::from)
 }

@@ -1,14 +1,16 @@
-//! The real `mistral` command of python-mistralclient.
+//! The real `mistral` command of python-mistralclient, and others that take the same environment.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::clients;
-use crate::cloud::Tenant;
+use crate::cloud::{Cloud, Tenant};
 use crate::host::Host;
 
 /// The command with its environment.
-#[derive(Clone, Debug)]
+///
+/// By default it has no URL, and finds the host in the caller's catalog.
+#[derive(Clone, Debug, Default)]
 pub struct Mistral {
     environment: Vec<(String, String)>,
 }
@@ -26,6 +28,21 @@ impl Mistral {
     pub fn caller(self, tenant: &Tenant) -> Self {
         self.cloud("OS_", tenant)
             .set("OS_PROJECT_NAME", &tenant.project_name)
+            .set("OS_IDENTITY_API_VERSION", "3")
+    }
+
+    /// The caller is the cloud's own admin.
+    #[must_use]
+    pub fn operator(self, cloud: &Cloud) -> Self {
+        let admin = cloud.admin();
+        self.caller(&Tenant {
+            cloud: cloud.clone(),
+            project_id: admin.project_id.clone(),
+            project_name: admin.project_name.clone(),
+            user_id: String::new(),
+            user_name: admin.username.clone(),
+            password: admin.password.clone(),
+        })
     }
 
     /// Actions work on this user's cloud.
@@ -61,6 +78,16 @@ impl Mistral {
         self.command("mistral", arguments).await
     }
 
+    /// Runs the `openstack` command, of which the client is a plug-in.
+    pub async fn openstack(&self, arguments: &[&str]) -> Result<String> {
+        self.command("openstack", arguments).await
+    }
+
+    /// Runs our own command line.
+    pub async fn zonda(&self, arguments: &[&str]) -> Result<String> {
+        clients::run(&crate::host::program(), arguments, &self.environment).await
+    }
+
     /// Runs a Python script in which the client's library can be imported.
     pub async fn python(&self, script: &str, arguments: &[&str]) -> Result<String> {
         let mut all = vec!["-c", script];
@@ -69,7 +96,7 @@ impl Mistral {
     }
 
     async fn command(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        clients::run(program, arguments, &self.environment).await
+        clients::run(program.as_ref(), arguments, &self.environment).await
     }
 
     /// Runs a command that can print JSON, with `-f json`.

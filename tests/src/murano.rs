@@ -38,7 +38,7 @@ impl Murano {
     pub async fn run(&self, arguments: &[&str]) -> Result<String> {
         let mut all = vec!["--murano-url", &self.url];
         all.extend(arguments);
-        clients::run("murano", &all, &self.environment).await
+        clients::run("murano".as_ref(), &all, &self.environment).await
     }
 
     /// Runs a command that prints a table, and answers with its rows without the heading.
@@ -61,6 +61,6 @@ impl Murano {
                 self.caller.token().await?.secret,
             ),
         ];
-        clients::run("python", &["-c", script], &environment).await
+        clients::run("python".as_ref(), &["-c", script], &environment).await
     }
 }

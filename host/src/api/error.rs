@@ -95,6 +95,14 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
+    /// 503, as [`Self::unavailable`]; it says when to come again.
+    pub(crate) fn away(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::unavailable(message)
+        }
+    }
+
     /// 500: logs `source` with its chain and tells the caller nothing of it.
     pub(crate) fn internal(source: &(dyn std::error::Error + 'static)) -> Self {
         error!(error = %Chain(source), "a request failed inside the host");

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
-use tracing::{Span, warn};
+use tracing::{Span, debug};
 
 use super::{
     App,
@@ -182,8 +182,9 @@ async fn guard(
             return unauthorized(&app.auth.challenge(request.headers()), &err.to_string());
         }
         Err(err @ auth::Error::Unavailable(_)) => {
-            warn!(error = %Chain(&err), "a caller cannot be authenticated");
-            return ApiError::unavailable(err.to_string()).into_response();
+            // The host's log has it once, from when it began.
+            debug!(error = %Chain(&err), "a caller cannot be authenticated");
+            return ApiError::away(err.to_string(), auth::Error::RETRY_AFTER).into_response();
         }
     };
     Span::current().record("project.id", caller.project_id.as_str());

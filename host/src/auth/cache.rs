@@ -30,8 +30,8 @@ pub(super) enum Known {
     Fresh(Arc<Caller>),
     /// Verified, and not expired, but time to ask again.
     Stale(Arc<Caller>),
-    /// Refused a moment ago.
-    Refused,
+    /// Refused a moment ago, and why.
+    Refused(&'static str),
     /// Nothing.
     Nothing,
 }
@@ -40,7 +40,7 @@ pub(super) enum Known {
 pub(super) struct TokenCache {
     fresh_for: Duration,
     verified: Cache<Verified>,
-    refused: Cache<()>,
+    refused: Cache<&'static str>,
 }
 
 /// What a token is kept under.
@@ -61,8 +61,10 @@ impl TokenCache {
         match self.verified.get(key, now) {
             Some(verified) if verified.fresh_until > now => Known::Fresh(verified.caller),
             Some(verified) => Known::Stale(verified.caller),
-            None if self.refused.get(key, now).is_some() => Known::Refused,
-            None => Known::Nothing,
+            None => self
+                .refused
+                .get(key, now)
+                .map_or(Known::Nothing, Known::Refused),
         }
     }
 
@@ -81,8 +83,8 @@ impl TokenCache {
         self.verified.put(key, verified, until, now);
     }
 
-    pub(super) fn refused(&self, key: Key, now: Timestamp) {
+    pub(super) fn refused(&self, key: Key, why: &'static str, now: Timestamp) {
         self.verified.remove(&key);
-        self.refused.put(key, (), now.after(REFUSED_FOR), now);
+        self.refused.put(key, why, now.after(REFUSED_FOR), now);
     }
 }

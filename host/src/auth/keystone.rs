@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::HeaderMap;
+use tokio::time::timeout;
 
 use crate::{
     clock::Clock,
@@ -20,22 +21,38 @@ use crate::{
 use super::{
     Caller, Error, KeystoneSettings, SettingsError,
     cache::{Known, TokenCache, key_of},
+    outage::{Outage, PAUSE},
 };
 
 /// The service user's token is renewed this long before it expires.
 const MARGIN: Duration = Duration::from_secs(60);
+
+const UNKNOWN: &str = "Keystone does not know the token, or it has expired";
+const UNSCOPED: &str =
+    "the token is not scoped to a project; get one that is, such as with OS_PROJECT_NAME set";
 
 /// Asks Keystone who a token's owner is, and remembers the answers.
 pub struct KeystoneAuthenticator {
     keystone: Keystone,
     uri: String,
     credential: Credential,
+    timeout: Duration,
     home: Home,
     clock: Arc<dyn Clock>,
     cache: TokenCache,
     checks: Flights<Arc<Caller>, Error>,
     service: RwLock<Option<Arc<Issued>>>,
-    logins: Flights<Arc<Issued>, KeystoneError>,
+    logins: Flights<Arc<Issued>, Refusal>,
+    outage: Outage,
+}
+
+/// Why Keystone told nothing about a token.
+#[derive(Clone)]
+enum Refusal {
+    /// It gives the service user no token.
+    LogIn(KeystoneError),
+    /// It does not answer the service user's question.
+    Question(KeystoneError),
 }
 
 /// The cloud that callers' own tokens are for.
@@ -83,10 +100,14 @@ impl KeystoneAuthenticator {
             .map_err(|bad| wrong("ca_file", bad.to_string()))?;
         let keystone =
             Keystone::new(&auth_url, tls).map_err(|bad| wrong("auth_url", bad.to_string()))?;
+        if settings.timeout_secs == 0 {
+            return Err(wrong("timeout_secs", "is at least 1".to_owned()));
+        }
         Ok(Self {
             uri: keystone.url().to_string(),
             keystone,
             credential: credential(settings)?,
+            timeout: Duration::from_secs(settings.timeout_secs),
             home: Home {
                 auth_url,
                 ca_cert,
@@ -97,6 +118,7 @@ impl KeystoneAuthenticator {
             checks: Flights::new(),
             service: RwLock::default(),
             logins: Flights::new(),
+            outage: Outage::default(),
         })
     }
 
@@ -121,14 +143,11 @@ impl KeystoneAuthenticator {
         let key = key_of(&token);
         match self.cache.get(&key, self.clock.now()) {
             Known::Fresh(caller) => Ok(caller),
-            Known::Refused => Err(refused()),
+            Known::Refused(why) => Err(unauthorized(why)),
             Known::Nothing => self.check(key, &token, request).await,
             // While Keystone is away, callers that it has verified go on until their tokens expire.
             Known::Stale(caller) => match self.check(key, &token, request).await {
-                Err(Error::Unavailable(reason)) => {
-                    tracing::warn!(%reason, "a caller goes on with a token that cannot be checked again");
-                    Ok(caller)
-                }
+                Err(Error::Unavailable(_)) => Ok(caller),
                 answer => answer,
             },
         }
@@ -141,52 +160,97 @@ impl KeystoneAuthenticator {
         request: &RequestContext,
     ) -> Result<Arc<Caller>, Error> {
         let check = async {
-            let issued = match self.validate(token, request).await {
-                Ok(issued) => issued,
-                Err(KeystoneError::TokenInvalid) => {
-                    self.cache.refused(key, self.clock.now());
-                    return Err(refused());
-                }
-                Err(KeystoneError::Unauthorized(_)) => {
-                    return Err(Error::Unavailable(
-                        "Keystone refuses the host's service user; check its credential and role in `[auth.keystone]`"
-                            .to_owned(),
-                    ));
-                }
-                Err(error) => return Err(Error::Unavailable(error.to_string())),
-            };
+            let asked = self.ask(token, request).await?;
             let now = self.clock.now();
-            if issued.body.expires_at.is_some_and(|expires| expires <= now) {
-                self.cache.refused(key, now);
-                return Err(refused());
-            }
+            let refuse = |why| {
+                self.cache.refused(key, why, now);
+                Err(unauthorized(why))
+            };
+            let Some(issued) = asked else {
+                return refuse(UNKNOWN);
+            };
             let expires_at = issued.body.expires_at;
-            let caller = Arc::new(self.caller(issued)?);
+            if expires_at.is_some_and(|expires| expires <= now) {
+                return refuse(UNKNOWN);
+            }
+            let Some(caller) = self.caller(issued) else {
+                return refuse(UNSCOPED);
+            };
+            let caller = Arc::new(caller);
             self.cache.verified(key, caller.clone(), expires_at, now);
             Ok(caller)
         };
         self.checks.join(key, check).await
     }
 
+    /// What Keystone says about `token`, in time; nothing when it does not know it.
+    async fn ask(&self, token: &Secret, request: &RequestContext) -> Result<Option<Issued>, Error> {
+        self.outage
+            .admit(self.clock.now(), self.timeout)
+            .map_err(Error::Unavailable)?;
+        let (reason, pause) = match timeout(self.timeout, self.validate(token, request)).await {
+            Ok(Ok(issued)) => {
+                self.outage.ended();
+                return Ok(Some(issued));
+            }
+            Ok(Err(Refusal::Question(KeystoneError::TokenInvalid))) => {
+                self.outage.ended();
+                return Ok(None);
+            }
+            Ok(Err(refusal)) => (self.reason(&refusal), refusal.pause()),
+            Err(_) => {
+                let secs = self.timeout.as_secs();
+                let reason = format!(
+                    "Keystone at {} did not answer within {secs} s (`timeout_secs` in `[auth.keystone]`)",
+                    self.uri
+                );
+                (reason, Some(PAUSE))
+            }
+        };
+        if let Some(pause) = pause {
+            self.outage.began(&reason, self.clock.now(), pause);
+        }
+        Err(Error::Unavailable(reason))
+    }
+
     /// Asks about `token`; logs the service user in again when its own token is refused.
-    async fn validate(
-        &self,
-        token: &Secret,
-        request: &RequestContext,
-    ) -> Result<Issued, KeystoneError> {
+    async fn validate(&self, token: &Secret, request: &RequestContext) -> Result<Issued, Refusal> {
         let keystone = self.keystone.for_request(request);
         let service = self.log_in(None).await?;
-        match keystone.validate(&service.token, token).await {
+        let answer = match keystone.validate(&service.token, token).await {
             Err(KeystoneError::Unauthorized(_)) => {
                 let service = self.log_in(Some(&service)).await?;
                 keystone.validate(&service.token, token).await
             }
             answer => answer,
-        }
+        };
+        answer.map_err(Refusal::Question)
+    }
+
+    fn reason(&self, refusal: &Refusal) -> String {
+        let (error, fields) = match (refusal, &self.credential) {
+            (
+                Refusal::LogIn(KeystoneError::Unauthorized(_)),
+                Credential::ApplicationCredential { .. },
+            ) => (
+                "Keystone refuses the host's service user",
+                "`application_credential_id` and `application_credential_secret`",
+            ),
+            (Refusal::LogIn(KeystoneError::Unauthorized(_)), _) => (
+                "Keystone refuses the host's service user",
+                "`username`, `password` and `project_name` with their domains",
+            ),
+            (Refusal::Question(KeystoneError::Forbidden | KeystoneError::Unauthorized(_)), _) => (
+                "Keystone does not let the host's service user ask about tokens",
+                "`username` and `project_name`: the user needs the role `service` in that project",
+            ),
+            (Refusal::LogIn(error) | Refusal::Question(error), _) => return error.to_string(),
+        };
+        format!("{error}; check {fields} in `[auth.keystone]`")
     }
 
     /// The service user's token, another one than `refused`.
-    async fn log_in(&self, refused: Option<&Arc<Issued>>) -> Result<Arc<Issued>, KeystoneError> {
+    async fn log_in(&self, refused: Option<&Arc<Issued>>) -> Result<Arc<Issued>, Refusal> {
         let soon = self.clock.now().after(MARGIN);
         let current = self
             .service
@@ -199,17 +263,17 @@ impl KeystoneAuthenticator {
             return Ok(service);
         }
         let log_in = async {
-            let issued = Arc::new(self.keystone.authenticate(&self.credential, None).await?);
+            let issued = self.keystone.authenticate(&self.credential, None).await;
+            let issued = Arc::new(issued.map_err(Refusal::LogIn)?);
             *self.service.write().unwrap_or_else(PoisonError::into_inner) = Some(issued.clone());
             Ok(issued)
         };
         self.logins.join(key([]), log_in).await
     }
 
-    fn caller(&self, issued: Issued) -> Result<Caller, Error> {
-        let Some(project_id) = issued.body.project_id().map(ProjectId::new) else {
-            return Err(unauthorized("the token is not scoped to a project"));
-        };
+    /// Whose token it is; nobody's when it is not scoped to a project.
+    fn caller(&self, issued: Issued) -> Option<Caller> {
+        let project_id = issued.body.project_id().map(ProjectId::new)?;
         let is_admin = issued.body.is_admin();
         let user = issued.body.user.unwrap_or_default();
         let project = issued.body.project.unwrap_or_default();
@@ -225,7 +289,7 @@ impl KeystoneAuthenticator {
             catalog: Some(issued.json),
             is_target: false,
         };
-        Ok(Caller {
+        Some(Caller {
             project_id,
             user_id: user.id.map(Arc::from),
             user_name: user.name.map(Arc::from),
@@ -238,12 +302,34 @@ impl KeystoneAuthenticator {
     }
 }
 
-fn unauthorized(why: &str) -> Error {
-    Error::Unauthorized(why.to_owned())
+impl Refusal {
+    /// How long nobody need ask again; none when the token that was asked about may be to blame, of which no other
+    /// caller shall hear.
+    const fn pause(&self) -> Option<Duration> {
+        match self {
+            Self::LogIn(_)
+            | Self::Question(
+                KeystoneError::Unreachable { .. }
+                | KeystoneError::Refused { .. }
+                | KeystoneError::Tls { .. }
+                | KeystoneError::TimedOut { .. },
+            ) => Some(PAUSE),
+            Self::Question(
+                KeystoneError::Status { .. }
+                | KeystoneError::Forbidden
+                | KeystoneError::Unauthorized(_),
+            ) => Some(Duration::ZERO),
+            Self::Question(
+                KeystoneError::BadUrl(_)
+                | KeystoneError::NotKeystone { .. }
+                | KeystoneError::TokenInvalid,
+            ) => None,
+        }
+    }
 }
 
-fn refused() -> Error {
-    unauthorized("Keystone does not know the token, or it has expired")
+fn unauthorized(why: &str) -> Error {
+    Error::Unauthorized(why.to_owned())
 }
 
 fn credential(settings: &KeystoneSettings) -> Result<Credential, SettingsError> {

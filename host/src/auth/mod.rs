@@ -5,12 +5,13 @@ mod caller;
 mod keystone;
 mod none;
 mod oidc;
+mod outage;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
@@ -30,6 +31,11 @@ pub enum Error {
     /// Nobody can tell at the moment; for the caller, as a 503.
     #[error("callers cannot be authenticated at the moment: {0}")]
     Unavailable(String),
+}
+
+impl Error {
+    /// When a caller who cannot be authenticated may come again.
+    pub const RETRY_AFTER: Duration = outage::PAUSE;
 }
 
 /// Why the settings cannot be used.
@@ -65,8 +71,9 @@ impl Authenticator {
             Kind::None => Ok(Self::None),
             Kind::Keystone => KeystoneAuthenticator::new(&settings.keystone, clock)
                 .map(|keystone| Self::Keystone(Box::new(keystone))),
-            Kind::Oidc => OidcAuthenticator::new(&settings.oidc, clock)
-                .map(|oidc| Self::Oidc(Box::new(oidc))),
+            Kind::Oidc => {
+                OidcAuthenticator::new(&settings.oidc, clock).map(|oidc| Self::Oidc(Box::new(oidc)))
+            }
         }
     }
 

@@ -50,7 +50,8 @@ impl Settings {
 pub struct KeystoneSettings {
     /// Its URL, with or without `/v3`; needed with `type = "keystone"`.
     pub auth_url: Option<String>,
-    /// The service user's name; default none. The user needs a role that may validate tokens.
+    /// The service user's name; default none. The user needs the role `service` (or `admin`) in its
+    /// project, so that it may ask about tokens.
     pub username: Option<String>,
     /// The service user's password; default none.
     #[serde(deserialize_with = "secret", serialize_with = "hidden")]
@@ -72,8 +73,11 @@ pub struct KeystoneSettings {
     pub ca_file: Option<PathBuf>,
     /// Whether its certificate goes unchecked; default false.
     pub insecure: bool,
-    /// Seconds for which a verified token is believed without asking again; default 60.
+    /// Seconds for which a verified token is believed without asking again, and so the longest that one goes on after
+    /// it was revoked while Keystone answers; 0 asks about every request. Default 60.
     pub cache_secs: u64,
+    /// The most seconds that a caller waits for Keystone, before a 503; default 10.
+    pub timeout_secs: u64,
 }
 
 impl Default for KeystoneSettings {
@@ -90,6 +94,7 @@ impl Default for KeystoneSettings {
             ca_file: None,
             insecure: false,
             cache_secs: 60,
+            timeout_secs: 10,
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering},
 };
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ struct Keystone {
     fake: Fake,
     is_down: Arc<AtomicBool>,
     revoked: Arc<AtomicUsize>,
+    /// What the service user gets when it asks, in place of an answer; 0 for none.
+    refusal: Arc<AtomicU16>,
 }
 
 async fn keystone() -> Keystone {
@@ -27,6 +29,8 @@ async fn keystone() -> Keystone {
     let (down, issued) = (is_down.clone(), Arc::new(AtomicUsize::new(0)));
     let revoked = Arc::new(AtomicUsize::new(0));
     let gone = revoked.clone();
+    let refusal = Arc::new(AtomicU16::new(0));
+    let refused = refusal.clone();
     let fake = Fake::start(move |url: &str, seen: &Seen| {
         if down.load(Ordering::Relaxed) {
             return answer(503, &json!({}));
@@ -40,6 +44,10 @@ async fn keystone() -> Keystone {
         }
         let service = format!("service-{}", issued.load(Ordering::Relaxed));
         let is_revoked = gone.load(Ordering::Relaxed) == issued.load(Ordering::Relaxed);
+        if refused.load(Ordering::Relaxed) != 0 {
+            let status = refused.load(Ordering::Relaxed);
+            return answer(status, &json!({"error": {"code": status}}));
+        }
         if seen.header("x-auth-token") != service || is_revoked {
             return answer(401, &json!({"error": {"code": 401}}));
         }
@@ -62,6 +70,7 @@ async fn keystone() -> Keystone {
         fake,
         is_down,
         revoked,
+        refusal,
     }
 }
 
@@ -142,9 +151,18 @@ async fn a_token_is_asked_about_once_in_a_while() {
 async fn what_is_no_token_is_unauthorized_and_not_asked_about_again_at_once() {
     let keystone = keystone().await;
     let (authenticator, clock) = authenticator(&keystone);
-    for token in ["", "wrong", "wrong", "unscoped"] {
+    for (token, why) in [
+        ("", "missing"),
+        ("wrong", "does not know"),
+        ("wrong", "does not know"),
+        ("unscoped", "OS_PROJECT_NAME"),
+        ("unscoped", "OS_PROJECT_NAME"),
+    ] {
         let answer = call(&authenticator, token).await;
-        assert!(matches!(answer, Err(Error::Unauthorized(_))), "{token}");
+        assert!(
+            matches!(&answer, Err(Error::Unauthorized(words)) if words.contains(why)),
+            "{token}: {answer:?}"
+        );
     }
     assert_eq!(keystone.fake.identity_calls(), 3);
     clock.advance(Duration::from_secs(10));
@@ -177,6 +195,79 @@ async fn a_revoked_token_of_the_service_user_is_replaced() {
     assert_eq!(keystone.fake.identity_calls(), 5);
 }
 
+#[tokio::test]
+async fn of_those_who_come_while_keystone_is_away_few_ask() {
+    let keystone = keystone().await;
+    let (authenticator, clock) = authenticator(&keystone);
+    call(&authenticator, "member").await.unwrap();
+    keystone.is_down.store(true, Ordering::Relaxed);
+    // Its own token has to be renewed now, and a login that fails is nobody's fault but the host's.
+    clock.advance(Duration::from_secs(3550));
+    for _ in 0..5 {
+        assert!(call(&authenticator, "member").await.is_ok());
+        let unknown = call(&authenticator, "admin").await;
+        assert!(matches!(unknown, Err(Error::Unavailable(_))), "{unknown:?}");
+    }
+    assert_eq!(keystone.fake.identity_calls(), 3);
+    clock.advance(Error::RETRY_AFTER);
+    keystone.is_down.store(false, Ordering::Relaxed);
+    assert!(call(&authenticator, "admin").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_question_that_fails_is_told_to_nobody_else() {
+    let keystone = keystone().await;
+    let (authenticator, _) = authenticator(&keystone);
+    for status in [400, 500] {
+        keystone.refusal.store(status, Ordering::Relaxed);
+        let failed = call(&authenticator, &format!("odd-{status}")).await;
+        assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+        keystone.refusal.store(0, Ordering::Relaxed);
+        let other = call(&authenticator, &format!("other-{status}")).await;
+        assert!(matches!(other, Err(Error::Unauthorized(_))), "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_user_without_its_role_is_told_by_the_setting_and_does_not_log_in_again() {
+    let keystone = keystone().await;
+    let (authenticator, _) = authenticator(&keystone);
+    keystone.refusal.store(403, Ordering::Relaxed);
+    let refused = call(&authenticator, "member").await.unwrap_err();
+    let Error::Unavailable(reason) = refused else {
+        panic!("{refused}")
+    };
+    assert!(
+        reason.contains("role `service`") && reason.contains("[auth.keystone]"),
+        "{reason}"
+    );
+    assert_eq!(keystone.fake.identity_calls(), 2);
+}
+
+#[tokio::test]
+async fn a_keystone_that_hangs_is_waited_for_no_longer_than_the_setting() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clock = SetClock::at("2026-11-22T12:00:00Z");
+    let settings = Settings {
+        kind: Kind::Keystone,
+        keystone: KeystoneSettings {
+            auth_url: Some(format!("http://{}", listener.local_addr().unwrap())),
+            username: Some("zonda".into()),
+            password: Some(Secret::new("pw".into())),
+            timeout_secs: 1,
+            ..KeystoneSettings::default()
+        },
+    };
+    let authenticator = Authenticator::new(&settings, clock).unwrap();
+    for token in ["one", "two"] {
+        let refused = call(&authenticator, token).await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Unavailable(why) if why.contains("`timeout_secs`")),
+            "{refused}"
+        );
+    }
+}
+
 #[test]
 fn incomplete_settings_are_told_by_their_field() {
     let clock = SetClock::at("2026-11-22T12:00:00Z");
@@ -196,6 +287,10 @@ fn incomplete_settings_are_told_by_their_field() {
         (
             "ca_file",
             "auth_url = 'http://k'\nca_file = '/nowhere/at/all'",
+        ),
+        (
+            "timeout_secs",
+            "auth_url = 'http://k'\nusername = 'u'\npassword = 'p'\ntimeout_secs = 0",
         ),
     ] {
         let settings = format!("type = 'keystone'\n[keystone]\n{text}");

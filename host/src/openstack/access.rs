@@ -44,7 +44,9 @@ impl From<Fault> for ConnectError {
             Fault::Expired => Self::new("auth_token", "the token has expired; get a new one"),
             Fault::Keystone(error, credential) => {
                 let field = match &error {
-                    keystone::Error::Unauthorized(_) | keystone::Error::TokenInvalid => credential,
+                    keystone::Error::Unauthorized(_)
+                    | keystone::Error::Forbidden
+                    | keystone::Error::TokenInvalid => credential,
                     keystone::Error::Tls { .. } => "ca_cert",
                     keystone::Error::BadUrl(_)
                     | keystone::Error::Unreachable { .. }

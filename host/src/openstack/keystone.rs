@@ -75,6 +75,9 @@ pub enum Error {
     /// The credential is refused.
     #[error("Keystone refuses the {0}")]
     Unauthorized(&'static str),
+    /// Whoever asks may not ask about the token.
+    #[error("Keystone does not let the user ask about tokens of others")]
+    Forbidden,
     /// The token has expired or was revoked, or is none of this Keystone's.
     #[error("Keystone does not know the token, or it has expired")]
     TokenInvalid,
@@ -173,7 +176,7 @@ impl Keystone {
     /// See [`Error`]; a token that it does not take is [`Error::TokenInvalid`].
     pub async fn token(&self, token: &Secret) -> Result<Issued, Error> {
         match self.validate(token, token).await {
-            Err(Error::Unauthorized(_)) => Err(Error::TokenInvalid),
+            Err(Error::Unauthorized(_) | Error::Forbidden) => Err(Error::TokenInvalid),
             answer => answer,
         }
     }
@@ -181,7 +184,8 @@ impl Keystone {
     /// What Keystone says about `subject` when `asking` asks.
     ///
     /// # Errors
-    /// See [`Error`]; [`Error::Unauthorized`] when `asking` is not taken, [`Error::TokenInvalid`] when `subject` is not.
+    /// See [`Error`]; [`Error::Unauthorized`] when `asking` is not taken, [`Error::Forbidden`] when it may not ask,
+    /// [`Error::TokenInvalid`] when `subject` is not taken.
     pub async fn validate(&self, asking: &Secret, subject: &Secret) -> Result<Issued, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -195,7 +199,8 @@ impl Keystone {
         let (status, _, bytes) = self.call(Method::GET, headers, None).await?;
         match status {
             StatusCode::OK => self.issued(subject.clone(), bytes),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized("token")),
+            StatusCode::UNAUTHORIZED => Err(Error::Unauthorized("token")),
+            StatusCode::FORBIDDEN => Err(Error::Forbidden),
             StatusCode::NOT_FOUND if is_keystone_fault(&bytes) => Err(Error::TokenInvalid),
             status => Err(self.unexpected(status)),
         }
