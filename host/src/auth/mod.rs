@@ -65,8 +65,9 @@ impl Authenticator {
             Kind::None => Ok(Self::None),
             Kind::Keystone => KeystoneAuthenticator::new(&settings.keystone, clock)
                 .map(|keystone| Self::Keystone(Box::new(keystone))),
-            Kind::Oidc => OidcAuthenticator::new(&settings.oidc, clock)
-                .map(|oidc| Self::Oidc(Box::new(oidc))),
+            Kind::Oidc => {
+                OidcAuthenticator::new(&settings.oidc, clock).map(|oidc| Self::Oidc(Box::new(oidc)))
+            }
         }
     }
 

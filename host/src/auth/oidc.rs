@@ -278,13 +278,17 @@ fn issuer_url(settings: &OidcSettings) -> Result<Url, &'static str> {
         return Err("has a user name or password in it");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("has a query or fragment; it is the plain URL below which the provider has `/realms`");
+        return Err(
+            "has a query or fragment; it is the plain URL below which the provider has `/realms`",
+        );
     }
     if url
         .path_segments()
         .is_some_and(|mut segments| segments.any(|segment| segment == "realms"))
     {
-        return Err("names a realm; it ends before `/realms`, and `realms` lists the realms that are accepted");
+        return Err(
+            "names a realm; it ends before `/realms`, and `realms` lists the realms that are accepted",
+        );
     }
     Ok(url)
 }

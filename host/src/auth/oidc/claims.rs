@@ -97,7 +97,9 @@ impl Rules {
         }
         let user_id = claims.sub.filter(|sub| !sub.is_empty());
         let user_id = user_id.ok_or(Refused::NoSubject)?;
-        let roles = claims.realm_access.map_or_else(Vec::new, |realm| realm.roles);
+        let roles = claims
+            .realm_access
+            .map_or_else(Vec::new, |realm| realm.roles);
         let caller = Caller {
             project_id: ProjectId::new(realm),
             user_id: Some(Arc::from(user_id)),

@@ -66,13 +66,12 @@ impl KeySet {
 impl SigningKey {
     fn new(jwk: &Jwk) -> Option<Self> {
         let common = &jwk.common;
-        let is_for_signatures = matches!(
-            common.public_key_use,
-            None | Some(PublicKeyUse::Signature)
-        ) && common
-            .key_operations
-            .as_ref()
-            .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+        let is_for_signatures =
+            matches!(common.public_key_use, None | Some(PublicKeyUse::Signature))
+                && common
+                    .key_operations
+                    .as_ref()
+                    .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
         let kind = kind(&jwk.algorithm)?;
         is_for_signatures.then_some(())?;
         Some(Self {

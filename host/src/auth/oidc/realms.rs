@@ -189,7 +189,10 @@ impl Inner {
 
     /// Counts a realm of which nothing is known, and refuses one too many.
     fn admit_stranger(&self, now: Timestamp) -> Result<(), Error> {
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut strangers = self
+            .strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if now.since(strangers.since) >= STRANGERS_WITHIN {
             *strangers = Strangers {
                 since: now,

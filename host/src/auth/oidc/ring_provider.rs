@@ -64,7 +64,10 @@ struct RingVerifier {
     key: DecodingKey,
 }
 
-fn verifier_factory(algorithm: &Algorithm, key: &DecodingKey) -> errors::Result<Box<dyn JwtVerifier>> {
+fn verifier_factory(
+    algorithm: &Algorithm,
+    key: &DecodingKey,
+) -> errors::Result<Box<dyn JwtVerifier>> {
     let scheme = scheme(*algorithm).ok_or(ErrorKind::UnsupportedAlgorithm)?;
     if key.family() != algorithm.family() {
         return Err(ErrorKind::InvalidKeyFormat.into());

@@ -14,6 +14,10 @@ use ring::{
     },
 };
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use super::*;
 use crate::openstack::fake::{Fake, Response, Seen, SetClock, answer, with_header};
@@ -178,11 +182,7 @@ async fn refusal(oidc: &OidcAuthenticator, token: &str) -> String {
 
 #[tokio::test]
 async fn a_caller_is_who_the_token_says_in_the_project_that_is_its_realm() {
-    let (provider, key, larger) = (
-        Provider::start().await,
-        Signer::new("a"),
-        Signer::p384("b"),
-    );
+    let (provider, key, larger) = (Provider::start().await, Signer::new("a"), Signer::p384("b"));
     provider.set("blue", json!([key.jwk(), larger.jwk()]));
     let oidc = provider.authenticator();
     let caller = call(&oidc, &key.token(&provider.claims(&json!({}))))
@@ -281,11 +281,7 @@ async fn headers_that_are_not_as_they_must_be_are_refused() {
 
 #[tokio::test]
 async fn what_was_changed_or_signed_by_another_is_refused() {
-    let (provider, key, other) = (
-        Provider::start().await,
-        Signer::new("a"),
-        Signer::new("a"),
-    );
+    let (provider, key, other) = (Provider::start().await, Signer::new("a"), Signer::new("a"));
     provider.set("blue", json!([key.jwk()]));
     let oidc = provider.authenticator();
     let claims = provider.claims(&json!({}));
@@ -329,7 +325,10 @@ async fn a_key_verifies_only_what_it_is_for() {
     let token = key.token(&provider.claims(&json!({})));
     for (changes, reason) in [
         (json!({"use": "enc"}), "none of its realm's keys"),
-        (json!({"use": null, "key_ops": ["sign"]}), "none of its realm's keys"),
+        (
+            json!({"use": null, "key_ops": ["sign"]}),
+            "none of its realm's keys",
+        ),
         (json!({"alg": "ES384"}), "does not fit"),
         (json!({"alg": "PS256"}), "does not fit"),
         (json!({"crv": "P-384"}), "does not fit"),
@@ -337,12 +336,18 @@ async fn a_key_verifies_only_what_it_is_for() {
             json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "crv": null, "x": null, "y": null}),
             "does not fit",
         ),
-        (json!({"kty": "oct", "k": "AQAB"}), "none of its realm's keys"),
+        (
+            json!({"kty": "oct", "k": "AQAB"}),
+            "none of its realm's keys",
+        ),
         (json!({"kid": null}), "none of its realm's keys"),
         (json!({"x": "!"}), "none of its realm's keys"),
         (json!({"x": "AQAB"}), "signature is wrong"),
     ] {
-        provider.set("blue", json!([with(key.jwk(), &changes), {"kty": "new"}, 7]));
+        provider.set(
+            "blue",
+            json!([with(key.jwk(), &changes), {"kty": "new"}, 7]),
+        );
         let refused = refusal(&provider.authenticator(), &token).await;
         assert!(refused.contains(reason), "{changes}: {refused}");
     }
@@ -535,6 +540,42 @@ async fn while_the_provider_is_away_its_known_keys_are_used_for_a_day() {
 }
 
 #[tokio::test]
+async fn a_provider_that_does_not_answer_holds_nobody_up_whose_key_is_known() {
+    let key = Signer::new("a");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let keys = json!({"keys": [key.jwk()]}).to_string();
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if silent.is_empty() {
+                let mut request = [0; 4096];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                let length = keys.len();
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{keys}"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            silent.push(stream);
+        }
+    });
+    let clock = SetClock::at("2026-11-22T12:00:00Z");
+    let settings = OidcSettings {
+        issuer_url: Some(url.clone()),
+        audience: vec!["zonda".into()],
+        ..OidcSettings::default()
+    };
+    let oidc = OidcAuthenticator::new(&settings, clock.clone()).unwrap();
+    let issuer = format!("{url}/realms/blue");
+    let token = key.token(&json!({"iss": issuer, "aud": "zonda", "exp": NOON + 900, "sub": "u"}));
+    call(&oidc, &token).await.unwrap();
+    clock.advance(Duration::from_secs(300));
+    assert!(call(&oidc, &token).await.is_ok());
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_key_set_is_no_answer() {
     let key = Signer::new("a");
     type Answer = fn() -> Response;
@@ -587,7 +628,10 @@ async fn a_token_comes_in_either_header_and_only_one_comes() {
     let oidc = provider.authenticator();
     let token = key.token(&provider.claims(&json!({})));
     let (plain, bearer) = (token.clone(), format!("bearer  {token}"));
-    let with_error = format!("Bearer realm=\"{}\", error=\"invalid_token\"", provider.fake.url);
+    let with_error = format!(
+        "Bearer realm=\"{}\", error=\"invalid_token\"",
+        provider.fake.url
+    );
     let without_error = format!("Bearer realm=\"{}\"", provider.fake.url);
     let (auth, header) = ("authorization", "x-auth-token");
     let cases: Vec<(Vec<(&str, &str)>, Option<&str>)> = vec![
@@ -635,15 +679,30 @@ fn incomplete_settings_are_told_by_their_field() {
         ("issuer_url", String::new()),
         ("issuer_url", "issuer_url = 'sso.example'".to_owned()),
         ("issuer_url", "issuer_url = 'ftp://sso.example'".to_owned()),
-        ("issuer_url", "issuer_url = 'https://u:p@sso.example'".to_owned()),
-        ("issuer_url", "issuer_url = 'https://sso.example/?x'".to_owned()),
-        ("issuer_url", "issuer_url = 'https://sso.example/realms/blue'".to_owned()),
+        (
+            "issuer_url",
+            "issuer_url = 'https://u:p@sso.example'".to_owned(),
+        ),
+        (
+            "issuer_url",
+            "issuer_url = 'https://sso.example/?x'".to_owned(),
+        ),
+        (
+            "issuer_url",
+            "issuer_url = 'https://sso.example/realms/blue'".to_owned(),
+        ),
         ("audience", url.to_owned()),
         ("audience", format!("{url}audience = ['']")),
         ("realms", format!("{url}audience = ['z']\nrealms = ['a/b']")),
         ("realms", format!("{url}audience = ['z']\nrealms = ['..']")),
-        ("ca_file", format!("{url}audience = ['z']\nca_file = '/nowhere/at/all'")),
-        ("keys_max_age_secs", format!("{url}audience = ['z']\nkeys_max_age_secs = 0")),
+        (
+            "ca_file",
+            format!("{url}audience = ['z']\nca_file = '/nowhere/at/all'"),
+        ),
+        (
+            "keys_max_age_secs",
+            format!("{url}audience = ['z']\nkeys_max_age_secs = 0"),
+        ),
     ] {
         let settings: OidcSettings = toml::from_str(&text).unwrap();
         let error = OidcAuthenticator::new(&settings, clock.clone()).unwrap_err();
