@@ -190,6 +190,8 @@ const server = http.createServer(async (request, response) => {
   }
 });
 
+// A connection that is closed just when a test sends its next request would fail that test.
+server.keepAliveTimeout = 0;
 await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
 const url = `http://127.0.0.1:${server.address().port}`;
 await Promise.all(names.map(async (name) => serve(name, await newKeys())));

@@ -46,8 +46,8 @@ impl Provider {
             .spawn()
             .context("node does not start: run scripts/setup oidc")?;
         let stdout = process.stdout.take().context("it has no output")?;
-        let first = BufReader::new(stdout).lines().next_line();
-        let url = tokio::time::timeout(wait::PATIENCE, async move { first.await })
+        let mut lines = BufReader::new(stdout).lines();
+        let url = tokio::time::timeout(wait::PATIENCE, lines.next_line())
             .await
             .context("the provider does not start")??
             .context("the provider ended at once: run scripts/setup oidc")?;

@@ -70,8 +70,9 @@ impl Documents {
     pub fn new(tls: Tls, timeout: Duration) -> Self {
         let limits = Limits {
             connect: timeout,
-            idle: Duration::from_secs(90),
-            idle_connections: 2,
+            idle: Duration::ZERO,
+            // Documents are asked for so seldom that a kept connection would be one that the server is about to close.
+            idle_connections: 0,
         };
         Self {
             client: Client::new(tls, Arc::new(Roots::default()), None, None, limits),

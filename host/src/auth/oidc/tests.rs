@@ -14,6 +14,10 @@ use ring::{
     },
 };
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use super::*;
 use crate::openstack::fake::{Fake, Response, Seen, SetClock, answer, with_header};
@@ -532,6 +536,42 @@ async fn while_the_provider_is_away_its_known_keys_are_used_for_a_day() {
     assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
     provider.is_down.store(false, Ordering::Relaxed);
     provider.clock.advance(Duration::from_secs(3));
+    assert!(call(&oidc, &token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_holds_nobody_up_whose_key_is_known() {
+    let key = Signer::new("a");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let keys = json!({"keys": [key.jwk()]}).to_string();
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if silent.is_empty() {
+                let mut request = [0; 4096];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                let length = keys.len();
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{keys}"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            silent.push(stream);
+        }
+    });
+    let clock = SetClock::at("2026-11-22T12:00:00Z");
+    let settings = OidcSettings {
+        issuer_url: Some(url.clone()),
+        audience: vec!["zonda".into()],
+        ..OidcSettings::default()
+    };
+    let oidc = OidcAuthenticator::new(&settings, clock.clone()).unwrap();
+    let issuer = format!("{url}/realms/blue");
+    let token = key.token(&json!({"iss": issuer, "aud": "zonda", "exp": NOON + 900, "sub": "u"}));
+    call(&oidc, &token).await.unwrap();
+    clock.advance(Duration::from_secs(300));
     assert!(call(&oidc, &token).await.is_ok());
 }
 
