@@ -18,6 +18,7 @@ mod path;
 mod plan;
 mod proxy;
 mod reach;
+mod run;
 mod scrub;
 mod service_type;
 mod session;
