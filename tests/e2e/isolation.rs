@@ -266,11 +266,8 @@ async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Res
     let theirs = host.client()?.with_token(&victim.token().await?.secret);
     let own_token = attacker.token().await?.secret;
     let ours = host.client()?.with_token(&own_token);
-    let mark = unique("mark");
-    theirs
-        .push("probe", guests::guest("probe")?)
-        .await?
-        .expect(201)?;
+    let (mark, component) = (unique("mark"), guests::guest("probe")?);
+    theirs.push("probe", component.clone()).await?.expect(201)?;
     let run = theirs
         .run("std.async_noop")
         .member("description", json!(mark));
@@ -288,24 +285,29 @@ async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Res
         ("", "prose"),
     ];
     let operations = operations(&ours).await?;
+    assert!(operations.len() > 10, "{operations:?}");
     let lists: Vec<String> = ["action_executions", "modules", "actions"]
         .iter()
         .flat_map(|list| {
             ["", "?limit=1", "?sort_dirs=desc"].map(|query| format!("/v2/{list}{query}"))
         })
         .collect();
-    let body = json!({ "state": "SUCCESS", "version": 1 })
-        .to_string()
-        .into_bytes();
     for form in forms(&victim, &own_token, &third.token().await?.secret) {
         let headers = e2e::client::headers(form.headers.clone())?;
         for (method, path) in &operations {
             let mut answers = Vec::new();
             for names in [&real[..], &not[..]] {
                 let path = filled(path, names);
-                let with_body = (*method != Method::GET).then(|| body.clone());
+                let (kind, body) = match path.rsplit('/').next() {
+                    _ if *method == Method::GET => ("text/plain", Vec::new()),
+                    Some("rollback") => ("application/json", br#"{"version": 1}"#.to_vec()),
+                    _ if path.contains("/modules/") => ("application/wasm", component.clone()),
+                    _ => ("application/json", br#"{"state": "SUCCESS"}"#.to_vec()),
+                };
+                let mut headers = headers.clone();
+                headers.insert("content-type", kind.parse()?);
                 let answer = ours
-                    .send(method.clone(), &path, headers.clone(), with_body)
+                    .send(method.clone(), &path, headers, Some(body))
                     .await?;
                 let text = names
                     .iter()
@@ -317,7 +319,7 @@ async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Res
             };
             assert_eq!(foreign, none, "{method} {path}, {}", form.name);
             assert!(
-                foreign.0 >= 400,
+                matches!(foreign.0, 400 | 404),
                 "{method} {path}, {}: {foreign:?}",
                 form.name
             );
@@ -421,5 +423,21 @@ async fn filters_and_markers_tell_nothing_of_other_projects() -> Result<()> {
     let answer = ours.get(&format!("/v2/action_executions?{twice}")).await?;
     assert!(!answer.text().contains(&kept), "{}", answer.text());
     assert_eq!(listed(&ours).await?, [own]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_action_that_asks_no_cloud_needs_none_of_its_callers() -> Result<()> {
+    let cloud = Cloud::a()?;
+    let tenant = cloud.tenant().await?;
+    let settings = Settings::new().keystone(&cloud);
+    // The caller's own cloud is on loopback, to which this host does not go.
+    let nowhere = settings.set("openstack", "allow", Vec::<String>::new());
+    let host = Host::start_with(nowhere).await?;
+    let client = host.client()?.with_token(&tenant.token().await?.secret);
+    let echo = client.run("std.echo").input(json!({ "output": "hi" }));
+    assert_eq!(echo.result().await?, "hi");
+    let refused = client.run("heat.stacks_list").send().await?.fault(400)?;
+    assert!(refused.contains("loopback"), "{refused}");
     Ok(())
 }

@@ -18,12 +18,12 @@ const BOUND: Duration = Duration::from_secs(30);
 /// A host with a service user of its own, which believes no token without asking again.
 async fn host(cloud: &Cloud) -> Result<(Host, Tenant)> {
     let service = cloud.tenant_with(&["service"]).await?;
-    let settings = Settings::new().keystone(cloud).service_user(&service).set(
-        "auth.keystone",
-        "cache_secs",
-        0,
-    );
+    let settings = settings(cloud, &service).set("auth.keystone", "cache_secs", 0);
     Ok((Host::start_with(settings).await?, service))
+}
+
+fn settings(cloud: &Cloud, service: &Tenant) -> Settings {
+    Settings::new().keystone(cloud).service_user(service)
 }
 
 async fn list(client: &Client) -> Result<Answer> {
@@ -97,8 +97,7 @@ async fn a_host_starts_without_its_keystone_and_finds_it_later() -> Result<()> {
     let service = cloud.tenant_with(&["service"]).await?;
     keystone.stop().await?;
 
-    let settings = Settings::new().keystone(&cloud).service_user(&service);
-    let host = Host::start_with(settings).await?;
+    let host = Host::start_with(settings(&cloud, &service)).await?;
     let client = host.client()?.with_token(&token.secret);
     refused(&client).await?;
     // Without a token nobody needs to be asked.
@@ -113,10 +112,12 @@ async fn a_keystone_that_hangs_makes_nobody_hang() -> Result<()> {
     let keystone = Keystone::start().await?;
     let cloud = keystone.cloud()?;
     let (tenant, stranger) = (cloud.tenant().await?, cloud.tenant().await?);
-    let (host, _) = host(&cloud).await?;
+    let service = cloud.tenant_with(&["service"]).await?;
+    let settings = settings(&cloud, &service).set("auth.keystone", "cache_secs", 0);
+    let host = Host::start_with(settings.set("auth.keystone", "timeout_secs", 3)).await?;
     let unknown = host.client()?.with_token(&stranger.token().await?.secret);
     let known = host.client()?.with_token(&tenant.token().await?.secret);
-    list(&known).await?.expect(200)?;
+    until_answered(&known, 200).await?;
 
     keystone.gate(Gate::Hanging);
     let words = refused(&unknown).await?;
@@ -150,7 +151,7 @@ async fn a_slow_keystone_is_asked_once_about_a_token_and_serves_everybody() -> R
     let cloud = keystone.cloud()?;
     let tenant = cloud.tenant().await?;
     let service = cloud.tenant_with(&["service"]).await?;
-    let settings = Settings::new().keystone(&cloud).service_user(&service);
+    let settings = settings(&cloud, &service);
     let host = Host::start_with(settings.set("auth.keystone", "timeout_secs", 60)).await?;
     let client = host.client()?.with_token(&tenant.token().await?.secret);
 
@@ -206,8 +207,7 @@ async fn a_service_user_that_cannot_do_its_work_is_a_503_that_names_the_setting(
         (&elsewhere, "`project_name`"),
         (&without_role, "role `service`"),
     ] {
-        let settings = Settings::new().keystone(&cloud).service_user(user);
-        let host = Host::start_with(settings).await?;
+        let host = Host::start_with(settings(&cloud, user)).await?;
         let client = host.client()?.with_token(&token.secret);
         let words = refused(&client).await?;
         assert!(

@@ -17,6 +17,15 @@ use serde_json::{Value, json};
 /// What the client says to a member who asks for what is the admin's.
 const FORBIDDEN: &str = "Operation forbidden (insufficient permissions)";
 
+/// Lists action executions by the client's library, at a URL with a token.
+const LIST_BY_TOKEN: &str = "
+import sys
+from mistralclient.api import httpclient
+from mistralclient.api.v2 import action_executions
+http = httpclient.HTTPClient(sys.argv[1], auth_token=sys.argv[2])
+action_executions.ActionExecutionManager(http).list()
+";
+
 /// Three members, each in a project of their own, and an admin in a fourth.
 struct People {
     host: Host,
@@ -210,16 +219,19 @@ async fn with_keystone_a_bad_login_is_told_in_words() -> Result<()> {
     // Keystone refuses it, of which the client prints no word.
     complaint(people.mistral(&wrong).run(&list).await)?;
 
-    // A token that Keystone does give, and the host refuses in the words of Keystone's middleware.
-    let unscoped = people.mistral(&people.members[0]);
-    let unscoped = unscoped
-        .set("OS_PROJECT_NAME", "")
-        .set("OS_TENANT_NAME", "");
-    let words = complaint(unscoped.run(&list).await)?;
-    assert!(
-        words.contains("Failed to validate access token: the token is not scoped to a project"),
-        "{words}"
-    );
+    // What the host refuses is told in the words that Keystone's middleware has for it.
+    let unscoped = people.members[0].unscoped_token().await?;
+    let url = format!("{}/v2", people.host.url());
+    for (token, expected) in [
+        ("made-up-token", "Keystone does not know the token"),
+        (&unscoped.secret, "the token is not scoped to a project"),
+    ] {
+        let mistral = Mistral::default();
+        let listed = mistral.python(LIST_BY_TOKEN, &[&url, token]).await;
+        let words = complaint(listed)?;
+        let expected = format!("APIException: Failed to validate access token: {expected}");
+        assert!(words.contains(&expected), "{words}");
+    }
     Ok(())
 }
 

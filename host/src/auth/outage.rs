@@ -44,7 +44,7 @@ impl Outage {
     /// Keystone does not answer as it should: nobody asks for `pause`, or everybody goes on asking when that is zero.
     pub(super) fn began(&self, reason: &str, now: Timestamp, pause: Duration) {
         let mut away = self.lock();
-        if away.as_ref().is_none_or(|away| away.reason != reason) {
+        if away.is_none() {
             warn!(
                 error = reason,
                 "callers cannot be authenticated; those known already go on until their tokens expire"

@@ -11,7 +11,7 @@ use super::{
     ConnectError, Error,
     cache::{Key, key},
     keystone,
-    session::Run,
+    run::Run,
     token::TokenBody,
 };
 

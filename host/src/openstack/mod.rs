@@ -19,6 +19,7 @@ mod path;
 mod plan;
 mod proxy;
 mod reach;
+mod run;
 mod scrub;
 mod service_type;
 mod session;

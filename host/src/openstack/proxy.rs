@@ -20,10 +20,9 @@ use super::{
     path::{self, Placed, RelativePath},
     plan,
     reach::{self, From},
+    run::Run,
     scrub::Scrubber,
-    service_type,
-    session::Run,
-    token,
+    service_type, token,
     trace::Trace,
 };
 

@@ -1,31 +1,18 @@
 //! One run's access to its cloud.
 
 use std::{
-    borrow::Cow,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use tokio::time::timeout;
 
-use crate::domain::{
-    ActionSpec, Credential, Journal, ProjectId, RequestContext, Secret, TargetCloud,
-};
+use crate::domain::{ActionSpec, Journal, ProjectId, RequestContext, TargetCloud};
 
 use super::{
-    Body, BodyReader, BodyWriter, Catalog, CloudRequest, CloudResponse, Clouds, ConnectError,
-    Consent, Error, Head, TokenFacts,
-    access::{Access, Fault},
-    body,
-    cache::Key,
-    client::Client,
-    keystone::{self, Keystone},
-    proxy::{Answer, Upload},
-    scrub::Needles,
-    tls::Tls,
-    token::{self, TokenBody},
-    trace::Trace,
+    BodyReader, BodyWriter, CloudRequest, CloudResponse, Clouds, ConnectError, Consent, Error,
+    Head, TokenFacts, access::Fault, body, proxy::Upload, run::Run, trace::Trace,
 };
 
 /// Whose run a session serves, and under which rules.
@@ -44,28 +31,26 @@ pub struct RunScope {
 }
 
 /// One run's access to its cloud. Holds the token; never prints it, never hands it out.
-pub struct Session(Arc<Run>);
+pub struct Session(State);
 
-/// What a session's requests share.
-pub(super) struct Run {
-    pub(super) clouds: Arc<Clouds>,
-    pub(super) scope: RunScope,
-    pub(super) target: TargetCloud,
-    pub(super) client: Client,
-    pub(super) keystone: Keystone,
-    pub(super) tls_key: Key,
-    /// The catalog that came with the request.
-    pub(super) given: Option<Catalog>,
-    pub(super) current: RwLock<Option<Arc<Access>>>,
-    /// Every secret that the run has had: what comes back is searched for all of them.
-    pub(super) secrets: RwLock<Arc<Needles>>,
+enum State {
+    Open(Arc<Run>),
+    /// The caller's own cloud, for an action that never asks one: opened if it asks what its token is, and otherwise
+    /// at no cost.
+    Unopened(Box<Unopened>),
+}
+
+struct Unopened {
+    clouds: Arc<Clouds>,
+    scope: RunScope,
+    target: TargetCloud,
+    run: OnceLock<Arc<Run>>,
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("keystone", &self.0.keystone)
-            .field("action", &self.0.scope.spec.name)
+            .field("auth_url", &self.target().auth_url.as_str())
             .finish_non_exhaustive()
     }
 }
@@ -76,62 +61,37 @@ impl Session {
         scope: RunScope,
         target: TargetCloud,
     ) -> Result<Self, ConnectError> {
-        let now = clouds.clock.now();
-        let tls = Tls::new(target.ca_cert.as_deref(), target.insecure)
-            .map_err(|bad| ConnectError::new("ca_cert", bad.to_string()))?;
-        let tls_key = tls.key();
-        let client = clouds.clients.get(&scope.project_id, tls, now);
-        let keystone = Keystone::over(
-            client.clone(),
-            &target.auth_url,
-            clouds.settings.request_timeout(),
-        )
-        .map_err(|bad| ConnectError::new("auth_url", bad.to_string()))?
-        .for_request(&scope.request);
-        client.check(keystone.url()).map_err(|refused| {
-            ConnectError::new(
-                "auth_url",
-                format!("{}: {refused}", keystone::server(keystone.url())),
-            )
-        })?;
-        let given = match &target.catalog {
-            Some(text) => Some(
-                TokenBody::from_caller(text.expose())
-                    .map_err(|bad| ConnectError::new("service_catalog", bad.to_string()))?,
-            ),
-            None => None,
+        let state = if target.is_target || !scope.spec.access.is_empty() {
+            State::Open(Run::open(clouds, scope, target)?)
+        } else {
+            State::Unopened(Box::new(Unopened {
+                clouds,
+                scope,
+                target,
+                run: OnceLock::new(),
+            }))
         };
-        if let Credential::Token(token) = &target.credential
-            && token::header(token).is_none()
-        {
-            return Err(ConnectError::new(
-                "auth_token",
-                "is empty, longer than 8 KiB, or has characters that no header can carry",
-            ));
+        Ok(Self(state))
+    }
+
+    /// What is shared, opened by now.
+    fn run(&self) -> Result<&Arc<Run>, Fault> {
+        let unopened = match &self.0 {
+            State::Open(run) => return Ok(run),
+            State::Unopened(unopened) => unopened,
+        };
+        if let Some(run) = unopened.run.get() {
+            return Ok(run);
         }
-        let secrets = Needles::new(to_take_out(&target.credential));
-        let run = Run {
+        let Unopened {
             clouds,
             scope,
             target,
-            client,
-            keystone,
-            tls_key,
-            given: given.as_ref().map(|body| body.catalog.clone()),
-            current: RwLock::default(),
-            secrets: RwLock::new(Arc::new(secrets)),
-        };
-        if let Some(body) = given {
-            run.check_project(&body)?;
-            if let Credential::Token(token) = &run.target.credential {
-                if body.expires_at.is_some_and(|expires| expires <= now) {
-                    return Err(Fault::Expired.into());
-                }
-                let access = Access::given(token.clone(), body, now);
-                run.set_current(Arc::new(access));
-            }
-        }
-        Ok(Self(Arc::new(run)))
+            ..
+        } = &**unopened;
+        let run =
+            Run::open(clouds.clone(), scope.clone(), target.clone()).map_err(Fault::Target)?;
+        Ok(unopened.run.get_or_init(|| run))
     }
 
     /// Makes sure that there is a valid token with a catalog, with at most one identity call. A token that the host
@@ -141,10 +101,11 @@ impl Session {
     /// When Keystone is unreachable, is none, or refuses, the target's project is not the token's, or the token expires
     /// too soon.
     pub async fn connect(&self, timeout: Duration) -> Result<(), ConnectError> {
-        let access = self.0.access().await?;
-        let now = self.0.clouds.clock.now();
+        let run = self.run()?;
+        let access = run.access().await?;
+        let now = run.clouds.clock.now();
         match access.body.expires_at {
-            Some(expires) if expires < now.after(timeout) && !self.0.is_renewable() => {
+            Some(expires) if expires < now.after(timeout) && !run.is_renewable() => {
                 Err(ConnectError::new(
                     "auth_token",
                     format!(
@@ -162,13 +123,22 @@ impl Session {
     /// `text` without the run's secrets: what an action says goes to people, and into the store.
     #[must_use]
     pub fn clean(&self, text: String) -> String {
-        self.0.clean(text)
+        match &self.0 {
+            State::Open(run) => run.clean(text),
+            State::Unopened(unopened) => match unopened.run.get() {
+                Some(run) => run.clean(text),
+                None => text,
+            },
+        }
     }
 
     /// The cloud itself, with its credential.
     #[must_use]
     pub fn target(&self) -> &TargetCloud {
-        &self.0.target
+        match &self.0 {
+            State::Open(run) => &run.target,
+            State::Unopened(unopened) => &unopened.target,
+        }
     }
 
     /// What the action may know; connects first if need be.
@@ -176,16 +146,17 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn facts(&self) -> Result<TokenFacts, Error> {
-        let access = self.0.access().await?;
-        let (target, body) = (&self.0.target, &access.body);
+        let run = self.run()?;
+        let access = run.access().await?;
+        let (target, body) = (&run.target, &access.body);
         let project = body.project.clone().unwrap_or_default();
-        let clean = |text: String| self.0.clean(text);
+        let clean = |text: String| run.clean(text);
         Ok(TokenFacts {
             auth_url: target.auth_url.to_string(),
             region: target
                 .region
                 .clone()
-                .or_else(|| self.0.clouds.settings.default_region.clone()),
+                .or_else(|| run.clouds.settings.default_region.clone()),
             project_id: project.id.or_else(|| target.project_id.clone()).map(clean),
             project_name: project.name.map(clean),
             user_id: body
@@ -205,11 +176,12 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn services(&self) -> Result<Vec<(String, String)>, Error> {
-        let access = self.0.access().await?;
-        let interface = &self.0.clouds.settings.interface;
-        let services = self.0.catalog(&access).services(interface).into_iter();
+        let run = self.run()?;
+        let access = run.access().await?;
+        let interface = &run.clouds.settings.interface;
+        let services = run.catalog(&access).services(interface).into_iter();
         Ok(services
-            .map(|(kind, region)| (self.0.clean(kind), self.0.clean(region)))
+            .map(|(kind, region)| (run.clean(kind), run.clean(region)))
             .collect())
     }
 
@@ -218,9 +190,10 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn send(&self, request: CloudRequest) -> Result<CloudResponse, Error> {
-        let mut trace = self.0.trace(&request);
-        let patience = self.0.clouds.settings.request_timeout();
-        let answer = timeout(patience, self.0.send(request, None, &mut trace))
+        let run = self.run()?;
+        let mut trace = run.trace(&request);
+        let patience = run.clouds.settings.request_timeout();
+        let answer = timeout(patience, run.send(request, None, &mut trace))
             .await
             .unwrap_or(Err(Error::TimedOut));
         ended(trace, answer)
@@ -231,10 +204,11 @@ impl Session {
     /// # Errors
     /// See [`Error`].
     pub async fn open(&self, request: CloudRequest) -> Result<(Head, BodyReader), Error> {
-        let mut trace = self.0.trace(&request);
-        let settings = &self.0.clouds.settings;
+        let run = self.run()?;
+        let mut trace = run.trace(&request);
+        let settings = &run.clouds.settings;
         let patience = settings.request_timeout();
-        let answer = timeout(patience, self.0.exchange(request, None, &mut trace))
+        let answer = timeout(patience, run.exchange(request, None, &mut trace))
             .await
             .unwrap_or(Err(Error::TimedOut));
         let answer = ended(trace, answer)?;
@@ -256,17 +230,18 @@ impl Session {
         mut request: CloudRequest,
         length: Option<u64>,
     ) -> Result<BodyWriter, Error> {
-        let settings = &self.0.clouds.settings;
+        let run = self.run()?;
+        let settings = &run.clouds.settings;
         let (cap, patience) = (settings.stream_bytes, settings.request_timeout());
         if length.is_some_and(|length| length > cap) {
             return Err(Error::TooLarge(cap));
         }
         // What keeps the run from its cloud is told here, not after the first chunks.
-        self.0.access().await?;
-        let mut trace = self.0.trace(&request);
+        run.access().await?;
+        let mut trace = run.trace(&request);
         request.body = None;
         let (parts, body) = body::channel();
-        let run = self.0.clone();
+        let run = run.clone();
         let exchange = tokio::spawn(async move {
             let upload = Upload { body, length };
             let answer = run.send(request, Some(upload), &mut trace).await;
@@ -274,90 +249,6 @@ impl Session {
         });
         Ok(BodyWriter::new(parts, exchange, length, cap, patience))
     }
-}
-
-impl Run {
-    async fn send(
-        &self,
-        request: CloudRequest,
-        upload: Option<Upload>,
-        trace: &mut Trace,
-    ) -> Result<CloudResponse, Error> {
-        let cap = self.clouds.settings.response_bytes;
-        let Answer { head, response, .. } = self.exchange(request, upload, trace).await?;
-        let needles = self.needles();
-        match body::read(response, cap).await {
-            Ok(Some(bytes)) => Ok(CloudResponse {
-                head,
-                body: Body::from_bytes(needles.whole(bytes)),
-            }),
-            Ok(None) => Err(Error::TooLarge(cap)),
-            Err(failure) => Err(failure.into_error("service")),
-        }
-    }
-
-    /// Where the endpoints are: what came with the request counts before what came with the token.
-    pub(super) fn catalog<'a>(&'a self, access: &'a Access) -> &'a Catalog {
-        self.given.as_ref().unwrap_or(&access.body.catalog)
-    }
-
-    pub(super) fn project_id<'a>(&'a self, access: &'a Access) -> Option<&'a str> {
-        access
-            .body
-            .project_id()
-            .or(self.target.project_id.as_deref())
-    }
-
-    /// What is looked for in all that comes back.
-    pub(super) fn needles(&self) -> Arc<Needles> {
-        Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// `text` without the run's secrets.
-    pub(super) fn clean(&self, text: String) -> String {
-        match self.needles().text(&text) {
-            Cow::Borrowed(_) => text,
-            Cow::Owned(clean) => clean,
-        }
-    }
-
-    /// Takes a token into use, and from then on out of all that comes back.
-    pub(super) fn set_current(&self, access: Arc<Access>) {
-        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if access.token.expose().len() >= SHORTEST_TOKEN && !secrets.has(&access.token) {
-            *secrets = Arc::new(secrets.and(&access.token));
-        }
-        drop(secrets);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(access);
-    }
-
-    fn trace(&self, request: &CloudRequest) -> Trace {
-        Trace::begin(
-            self.scope.journal.clone(),
-            self.clouds.clock.clone(),
-            &request.method,
-            &request.service_type,
-            request.path.split(['?', '#']).next().unwrap_or_default(),
-        )
-    }
-}
-
-/// Tokens shorter than this are not looked for: they keep nothing secret, such as `fake` where nobody checks, and all
-/// that the action says would be full of holes.
-const SHORTEST_TOKEN: usize = 8;
-/// Passwords shorter than this are not looked for: an action has no way to one, and results are full of such words.
-const SHORTEST_PASSWORD: usize = 12;
-
-/// What of a credential is looked for in what comes back.
-fn to_take_out(credential: &Credential) -> Option<&Secret> {
-    let (secret, shortest) = match credential {
-        Credential::Token(token) => (token, SHORTEST_TOKEN),
-        Credential::Password {
-            password: secret, ..
-        }
-        | Credential::ApplicationCredential { secret, .. } => (secret, SHORTEST_PASSWORD),
-    };
-    (secret.expose().len() >= shortest).then_some(secret)
 }
 
 fn ended<T>(trace: Trace, answer: Result<T, Error>) -> Result<T, Error> {

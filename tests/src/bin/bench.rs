@@ -42,6 +42,7 @@ async fn main() -> Result<()> {
     loads(&mut measured).await?;
     waiting(&mut measured).await?;
     neighbor(&mut measured).await?;
+    auth(&mut measured).await?;
     ratios(&mut measured)?;
     if as_json {
         println!("{}", serde_json::to_string_pretty(&measured)?);
@@ -220,6 +221,36 @@ async fn neighbor(measured: &mut Measured) -> Result<()> {
     Ok(())
 }
 
+/// Unsaved `std.noop` of callers whose Keystone tokens the host knows already, beside callers without any.
+async fn auth(measured: &mut Measured) -> Result<()> {
+    let cloud = Cloud::a()?;
+    let token = cloud.tenant().await?.token().await?.secret;
+    let open = Host::start_with(settings()).await?;
+    let guarded = Host::start_with(settings().keystone(&cloud)).await?;
+    let noop = |host: &Host, headers: &[(&str, &str)]| {
+        let (path, body) = ("/v2/action_executions", r#"{"name": "std.noop"}"#);
+        let address = address_of(host.url())?;
+        anyhow::Ok(Load::post_with(address, path, headers, body, "SUCCESS"))
+    };
+    let loads = [
+        ("none", noop(&open, &[])?),
+        ("keystone", noop(&guarded, &[("X-Auth-Token", &token)])?),
+    ];
+    for (_, load) in &loads {
+        load.run(8, Duration::from_millis(500)).await?;
+    }
+    let mut rounds: Vec<Vec<f64>> = vec![Vec::new(); loads.len()];
+    for _ in 0..ROUNDS {
+        for ((_, load), rps) in loads.iter().zip(&mut rounds) {
+            rps.push(load.run(8, TIME).await?.rps);
+        }
+    }
+    for ((name, _), rps) in loads.iter().zip(rounds) {
+        measured.insert(format!("auth.{name}.rps"), median(rps));
+    }
+    Ok(())
+}
+
 /// Makes one kind of evil run after the other: that computes until its timeout, writes much memory at once, takes all
 /// the memory there is, or floods its log.
 async fn keep_evil(client: Client, number: usize) -> Result<()> {
@@ -268,6 +299,10 @@ fn ratios(measured: &mut Measured) -> Result<()> {
         (
             "ratio.neighbor.p99",
             figure("neighbor.beside_evil.p99_ms")? / figure("neighbor.alone.p99_ms")?,
+        ),
+        (
+            "ratio.auth.rps",
+            figure("auth.keystone.rps")? / figure("auth.none.rps")?,
         ),
         (
             "ratio.saved_to_store.c1.rps",

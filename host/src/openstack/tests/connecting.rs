@@ -242,3 +242,35 @@ async fn a_refused_token_of_the_callers_is_the_actions_to_see() {
         Err(Error::TokenExpired)
     );
 }
+
+#[tokio::test]
+async fn the_callers_own_cloud_is_opened_only_for_an_action_that_may_ask_it() {
+    let (world, fake) = (world(), cloud(|_| true).await);
+    let own = |catalog: &str| TargetCloud {
+        catalog: Some(Secret::new(catalog.to_owned())),
+        is_target: false,
+        ..by_token(&fake)
+    };
+    let open = |rules: &[&str], target| world.clouds.session(world.scope("caller", rules), target);
+    // A catalog that is none shows whether anybody reads it.
+    let unopened = open(&[], own("none")).unwrap();
+    assert!(unopened.facts().await.is_err());
+    assert!(open(&["compute GET /**"], own("none")).is_err());
+    let target = TargetCloud {
+        is_target: true,
+        ..own("none")
+    };
+    assert!(open(&[], target).is_err());
+
+    let catalog = token_body(&fake.url, "p1", LATER).to_string();
+    let session = open(&[], own(&catalog)).unwrap();
+    assert_eq!(
+        session.facts().await.unwrap().project_id.as_deref(),
+        Some("p1")
+    );
+    assert_eq!(
+        session.clean(format!("it is {TOKEN}")),
+        "it is ***",
+        "once it is open, its token is taken out"
+    );
+}
