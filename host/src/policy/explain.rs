@@ -28,9 +28,10 @@ impl Rules {
     }
 
     fn explain_check(&self, check: &Check, caller: &Caller, target: &Target<'_>) -> Explanation {
-        let parts: Vec<&Check> = match check {
-            Check::Rule(name) => self.check(name).into_iter().collect(),
-            _ => check.parts().iter().collect(),
+        let parts: Vec<&Check> = if let Check::Rule(name) = check {
+            self.check(name).into_iter().collect()
+        } else {
+            check.parts().iter().collect()
         };
         Explanation {
             check: check.to_string(),

@@ -247,7 +247,7 @@ fn references(check: &Check) -> Vec<&str> {
 }
 
 /// How deep a check is, and how many it takes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Weight {
     depth: usize,
     checks: usize,
@@ -273,10 +273,7 @@ impl<'a> Weights<'a> {
             return Ok(*weight);
         }
         let Some(entry) = self.rules.entries.get(name) else {
-            return Ok(Weight {
-                depth: 0,
-                checks: 0,
-            });
+            return Ok(Weight::default());
         };
         if let Some(start) = self.path.iter().position(|under_way| *under_way == name) {
             let circle = self.path.iter().skip(start).chain([&name]);
@@ -295,12 +292,10 @@ impl<'a> Weights<'a> {
     }
 
     fn check(&mut self, check: &'a Check) -> Result<Weight, Fault> {
-        let mut weight = match check {
-            Check::Rule(name) => self.rule(name)?,
-            _ => Weight {
-                depth: 0,
-                checks: 0,
-            },
+        let mut weight = if let Check::Rule(name) = check {
+            self.rule(name)?
+        } else {
+            Weight::default()
         };
         for part in check.parts() {
             let part = self.check(part)?;

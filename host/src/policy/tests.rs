@@ -46,10 +46,10 @@ fn parse_value(check: &Value) -> Result<Check, parse::Fault> {
         return parse::text(check.as_str().unwrap());
     };
     let texts = |inner: &Value| -> Vec<String> {
-        match inner {
-            Value::String(text) if text.is_empty() => Vec::new(),
-            Value::String(text) => vec![text.clone()],
-            other => serde_json::from_value(other.clone()).unwrap(),
+        match inner.as_str() {
+            Some("") => Vec::new(),
+            Some(text) => vec![text.to_owned()],
+            None => serde_json::from_value(inner.clone()).unwrap(),
         }
     };
     parse::list(&outer.iter().map(texts).collect::<Vec<_>>())
@@ -116,12 +116,13 @@ fn checks_decide_as_oslo_policy_does() {
             let rules = Rules::new(named.collect()).unwrap();
             for target in answers["targets"].as_array().unwrap() {
                 for caller in &callers {
-                    let target = match target {
-                        Value::Null => Target::of(caller),
-                        other => Target {
-                            project_id: other["project_id"].as_str(),
-                            user_id: other["user_id"].as_str(),
-                        },
+                    let target = if target.is_null() {
+                        Target::of(caller)
+                    } else {
+                        Target {
+                            project_id: target["project_id"].as_str(),
+                            user_id: target["user_id"].as_str(),
+                        }
                     };
                     ours.push(if check.passes(caller, &target, &rules) {
                         '1'
