@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Entity, Kind};
-use crate::domain::{ActionExecution, ActionExecutionId, Module, ModuleVersion, ProjectId, Sealed};
+use crate::domain::{
+    ActionExecution, ActionExecutionId, Cell, Module, ModuleVersion, ProjectId, Sealed,
+};
 
 /// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,7 @@ impl Entity for ActionExecution {
         vec![
             ("name", self.name.to_string()),
             ("state", self.state().to_string()),
+            ("updated_at", Cell::from(self.updated_at).index_text()),
         ]
     }
 }
