@@ -21,6 +21,7 @@ mod guest_limits;
 mod isolation;
 mod keys;
 mod keystone_faults;
+mod lists;
 mod mistral_client;
 mod mistral_keystone;
 mod modules;
