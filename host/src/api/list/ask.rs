@@ -203,6 +203,11 @@ impl<T> Asked<T> {
         self.flags.contains(&name)
     }
 
+    /// Whether `field` is shown: all are, unless some were asked for by name.
+    pub(crate) fn shows(&self, field: &str) -> bool {
+        self.fields.is_none() || self.names(field)
+    }
+
     /// Whether `field` was asked for by name.
     pub(crate) fn names(&self, field: &str) -> bool {
         let fields = self.fields.as_deref().unwrap_or_default();
