@@ -577,8 +577,14 @@ fn every_list_has_a_rule_for_other_projects_objects_and_says_so() {
 const NO_LISTS: [(&str, &str); 6] = [
     ("/", "versions of the API"),
     ("/v1/catalog/packages", "none, for pollers"),
-    ("/v1/environments/{environment}/deployments", "none, for pollers"),
-    ("/v1/environments/{environment}/services", "none, for pollers"),
+    (
+        "/v1/environments/{environment}/deployments",
+        "none, for pollers",
+    ),
+    (
+        "/v1/environments/{environment}/services",
+        "none, for pollers",
+    ),
     ("/v2/action_executions/{id}/log", "lines of one run"),
     ("/v2/action_executions/{id}/requests", "requests of one run"),
 ];

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Entity, Kind};
 use crate::domain::{
-    ActionExecution, ActionExecutionId, Environment, Module, ModuleVersion, ProjectId, Scope,
+    ActionExecution, ActionExecutionId, Cell, Environment, Module, ModuleVersion, ProjectId, Scope,
     Sealed,
 };
 
@@ -35,6 +35,7 @@ impl Entity for ActionExecution {
         vec![
             ("name", self.name.to_string()),
             ("state", self.state().to_string()),
+            ("updated_at", Cell::from(self.updated_at).index_text()),
         ]
     }
 }

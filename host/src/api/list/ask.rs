@@ -24,6 +24,7 @@ pub(crate) struct Asked<T: 'static> {
     fields: Option<Vec<String>>,
     /// The flags that are true, in the order of `next`.
     flags: Vec<&'static str>,
+    marker: fn(&T) -> String,
 }
 
 impl<T> Listable<T> {
@@ -92,6 +93,7 @@ impl<T> Listable<T> {
             listable: self,
             fields,
             flags,
+            marker: self.marker,
         };
         Ok((asked, reaches_beyond))
     }
@@ -208,6 +210,12 @@ impl<T> Asked<T> {
         self.fields.is_none() || self.names(field)
     }
 
+    /// The same, with other markers in `next`.
+    pub(crate) fn marked_by(mut self, marker: fn(&T) -> String) -> Self {
+        self.marker = marker;
+        self
+    }
+
     /// Whether `field` was asked for by name.
     pub(crate) fn names(&self, field: &str) -> bool {
         let fields = self.fields.as_deref().unwrap_or_default();
@@ -261,7 +269,7 @@ impl<T> Asked<T> {
             query.append_pair("project_id", project.as_str());
         }
         query.append_pair("limit", &request.limit.to_string());
-        query.append_pair("marker", &(self.listable.marker)(last));
+        query.append_pair("marker", &(self.marker)(last));
         if let Some(fields) = &self.fields {
             query.append_pair("fields", &fields.join(","));
         }

@@ -16,12 +16,12 @@ use uuid::Uuid;
 use super::model::Model;
 use crate::{
     domain::{ActionExecutionId, HostId, Job, JobId, Order, ProjectId, Timestamp, Work},
-    store::{Commit, Error, Kind, Query, Record, Store, Wanted, Write},
+    store::{Commit, Error, Kind, Position, Query, Record, Sort, Store, Wanted, Write},
 };
 
 const KINDS: [Kind; 2] = [Kind::ActionExecution, Kind::Module];
 const PROJECTS: [&str; 3] = ["a", "ab", "b"];
-const NAMES: [&str; 2] = ["x", "xy"];
+const NAMES: [&str; 3] = ["x", "xy", "x\0"];
 
 #[derive(Debug, Clone)]
 enum Operation {
@@ -114,6 +114,7 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
                     kind,
                     project: project.map(ProjectId::new),
                     index: index.map(|value| ("name", value.to_owned())),
+                    sort: None,
                     order: Order::Ascending,
                     after: None,
                     limit: 100,
@@ -280,24 +281,36 @@ fn record(place: impl Strategy<Value = (Kind, Uuid)>) -> impl Strategy<Value = R
 }
 
 fn query() -> impl Strategy<Value = Query> {
+    let position = (select(&NAMES[..]), (0..7u128)).prop_map(|(value, id)| Position {
+        value: value.to_owned(),
+        id: Uuid::from_u128(id),
+    });
     (
         select(&KINDS[..]),
         option::of(select(&PROJECTS[..])),
         option::of(select(&NAMES[..])),
-        any::<bool>(),
-        option::of((0..7u128).prop_map(Uuid::from_u128)),
+        option::of(order()),
+        order(),
+        option::of(position),
         0..5usize,
     )
-        .prop_map(|(kind, project, name, is_ascending, after, limit)| Query {
+        .prop_map(|(kind, project, name, sort, order, after, limit)| Query {
             kind,
             project: project.map(ProjectId::new),
             index: name.map(|value| ("name", value.to_owned())),
-            order: if is_ascending {
-                Order::Ascending
-            } else {
-                Order::Descending
-            },
-            after,
+            sort: sort.map(|order| Sort {
+                name: "name",
+                order,
+            }),
+            order,
+            after: after.map(|after| match sort {
+                Some(_) => after,
+                None => after.id.into(),
+            }),
             limit,
         })
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    select(&[Order::Ascending, Order::Descending][..])
 }
