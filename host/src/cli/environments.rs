@@ -6,14 +6,7 @@ use serde_json::Value;
 
 use super::{api_client::Object, error::Error, json_args, options::ListArgs, session::Session};
 
-const COLUMNS: [&str; 6] = [
-    "id",
-    "name",
-    "scope",
-    "project_id",
-    "created_at",
-    "updated_at",
-];
+const COLUMNS: [&str; 5] = ["id", "name", "scope", "created_at", "updated_at"];
 
 const ORDER: [&str; 8] = [
     "id",
@@ -132,7 +125,7 @@ pub(super) async fn run(
             }
             let api = session.connect().await?;
             let environments = api.list("environments", &query, list.limit).await?;
-            session.output.list(&environments, &COLUMNS)
+            session.output.list(&environments, &list.columns(&COLUMNS))
         }
         EnvironmentCommand::Show { environment } => {
             let path = ["environments", environment];

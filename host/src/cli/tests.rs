@@ -141,7 +141,7 @@ fn options_of_the_stock_clients_are_understood_before_and_after_the_command() {
         "--project-id=x",
         "--sort-keys=name,id",
     ] {
-        for noun in ["action", "module", "action-execution"] {
+        for noun in ["action", "module", "action-execution", "environment"] {
             assert!(cli(&[noun, "list", flag]).is_ok(), "{noun} {flag}");
         }
     }

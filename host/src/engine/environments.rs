@@ -3,9 +3,10 @@
 use super::{Engine, Error};
 use crate::{
     domain::{
-        Environment, EnvironmentId, EnvironmentName, Operation, Order, ProjectId, Scope, Secret,
+        Environment, EnvironmentId, EnvironmentName, ListRequest, Operation, Order, Page,
+        ProjectId, Reach, Scope, Secret,
     },
-    store::{self, Commit, Kept, Kind, List, Write},
+    store::{self, Commit, Kept, Kind, List, Listing, Write},
 };
 
 /// An environment to be made.
@@ -167,6 +168,25 @@ impl Engine {
             .await?
             .map(|kept| kept.entity)
             .ok_or_else(|| not_found(id))
+    }
+
+    /// A page of environments.
+    ///
+    /// # Errors
+    /// When the marker is wrong or the store does not answer.
+    pub async fn environments(
+        &self,
+        request: &ListRequest<Environment>,
+    ) -> Result<Page<Environment>, Error> {
+        let listings = match &request.reach {
+            Reach::SeenBy(project) => vec![
+                Listing::of(project.clone()),
+                Listing::with("scope", Scope::Public.as_str()),
+            ],
+            Reach::OwnedBy(project) => vec![Listing::of(project.clone())],
+            Reach::All => vec![Listing::ALL],
+        };
+        self.list(request, listings).await
     }
 
     /// At most `limit` environments of a project, or of all, oldest first, beginning after `after`.

@@ -52,7 +52,10 @@ impl Entity for Environment {
     }
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
-        let mut keys = vec![("name", self.name.to_string())];
+        let mut keys = vec![
+            ("name", self.name.to_string()),
+            ("scope", self.scope.as_str().to_owned()),
+        ];
         // One of the many that share a name may be public: it is found without looking at the others.
         if self.scope == Scope::Public {
             keys.push(("public_name", self.name.to_string()));

@@ -50,7 +50,7 @@ impl Kind {
     pub const fn index_names(self) -> &'static [&'static str] {
         match self {
             Self::ActionExecution => &["name", "state", "updated_at"],
-            Self::Environment => &["name", "public_name"],
+            Self::Environment => &["name", "scope", "public_name"],
             Self::Journal => &[],
             Self::Module => &["name", "scope"],
             Self::ModuleVersion => &["module_id", "digest"],

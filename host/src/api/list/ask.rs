@@ -205,6 +205,11 @@ impl<T> Asked<T> {
         self.flags.contains(&name)
     }
 
+    /// Whether `field` is shown: all are, unless some were asked for by name.
+    pub(crate) fn shows(&self, field: &str) -> bool {
+        self.fields.is_none() || self.names(field)
+    }
+
     /// The same, with other markers in `next`.
     pub(crate) fn marked_by(mut self, marker: fn(&T) -> String) -> Self {
         self.marker = marker;

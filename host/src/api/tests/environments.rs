@@ -164,6 +164,43 @@ async fn a_name_may_have_slashes_and_is_deleted_by_name_or_id() {
 }
 
 #[tokio::test]
+async fn a_list_shows_variables_unless_others_are_asked_for_and_is_not_filtered_by_them() {
+    let host = Host::start().await;
+    for name in ["one", "two", "three"] {
+        host.make(json!({ "name": name, "variables": { "key": MARK } }))
+            .await;
+    }
+    let list = host.get(&format!("{PATH}?sort_keys=name&limit=2")).await;
+    let names = |list: &Answered| -> Vec<String> {
+        let list = list.body["environments"].as_array().unwrap();
+        let name = |item: &Value| item["name"].as_str().unwrap().to_owned();
+        list.iter().map(name).collect()
+    };
+    assert_eq!(names(&list), ["one", "three"]);
+    assert_eq!(list.text.matches(MARK).count(), 2);
+    let next = list.body["next"].as_str().unwrap();
+    let rest = host.get(next.strip_prefix("http://h:8989").unwrap()).await;
+    assert_eq!(names(&rest), ["two"]);
+
+    // As the stock client asks.
+    let fields = "name,description,scope,created_at,updated_at";
+    let list = host.get(&format!("{PATH}?fields={fields}")).await;
+    assert_eq!(list.status, 200, "{}", list.text);
+    assert!(!list.text.contains("variables"));
+    let list = host.get(&format!("{PATH}?fields=variables&name=two")).await;
+    assert_eq!(list.text.matches(MARK).count(), 1);
+    for query in [
+        format!("variables=has:{MARK}"),
+        "sort_keys=variables".to_owned(),
+        "nulls=variables".to_owned(),
+    ] {
+        let refusal = host.get(&format!("{PATH}?{query}")).await;
+        assert_eq!(refusal.status, 400, "{query}");
+        assert!(!refusal.text.contains(MARK), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn muranos_list_has_its_fields_and_never_variables() {
     let host = Host::start().await;
     let none = host.get("/v1/environments").await;

@@ -43,6 +43,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
                     ("all_tenants", "true in any case: those of all projects"),
                     ("tenant", "those of this project"),
                 ])
+                .all_projects(Rule::ListEnvironmentsAllTenants)
                 .answers::<MuranoEnvironmentsView>(OK),
             list,
         )

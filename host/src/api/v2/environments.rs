@@ -1,6 +1,10 @@
 //! Environments: variables under a name.
 
-use axum::{Json as Answer, extract::State, http::StatusCode};
+use axum::{
+    Json as Answer,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,12 +15,13 @@ use crate::{
         error::ApiError,
         extract::{Acting, Json, JsonBody, Path, QueryArgs},
         json_text::{JsonObject, time},
+        list::{ListView, Listable},
         routes::Routes,
     },
     auth::Caller,
     domain::{
-        Environment, EnvironmentName, PrivateObject, Scope, Secret, Timestamp, plain_option,
-        private_json,
+        Column, Environment, EnvironmentName, PrivateObject, Scope, Secret, Timestamp,
+        plain_option, private_json,
     },
     engine::{self, ChangeEnvironment, NewEnvironment},
     policy::Rule,
@@ -28,10 +33,39 @@ const MAX_VARIABLES_KIB: usize = 1024;
 /// The longest description, Mistral's limit of a text.
 const MAX_DESCRIPTION_KIB: usize = 64;
 
+const VARIABLES: &str = "variables";
+
+/// Variables are no column: they are kept sealed.
+static LISTABLE: Listable<Environment> = Listable {
+    path: "/v2/environments",
+    collection: "environments",
+    default_sort: "created_at",
+    columns: &[
+        Column::text("id", |it: &Environment| it.id.to_string().into()).by_id(),
+        Column::text("name", |it: &Environment| it.name.as_str().into()).indexed(),
+        Column::text("description", |it| it.description.as_deref().into()),
+        Column::text("scope", |it: &Environment| it.scope.as_str().into()).indexed(),
+        Column::text("project_id", |it| it.project_id.as_str().into()),
+        Column::time("created_at", |it: &Environment| it.created_at.into()).by_id(),
+        Column::time("updated_at", |it| it.updated_at.into()),
+    ],
+    shown: &[VARIABLES],
+    flags: &[],
+    ignored: &[],
+    all_projects: Rule::EnvironmentsListAllProjects,
+    marker: |it| it.id.to_string(),
+};
+
 /// Adds the routes of environments.
 pub(super) fn routes(routes: Routes) -> Routes {
     const OK: StatusCode = StatusCode::OK;
     routes
+        .list(
+            Rule::EnvironmentsList,
+            &LISTABLE,
+            Doc::new("Lists environments, oldest first.").lists::<EnvironmentView>(),
+            list,
+        )
         .post(
             "/v2/environments",
             Rule::EnvironmentsCreate,
@@ -119,11 +153,11 @@ pub struct EnvironmentView {
 }
 
 impl EnvironmentView {
-    fn new(environment: Environment, variables: Option<Secret>) -> Self {
+    fn new(environment: &Environment, variables: Option<Secret>) -> Self {
         Self {
             id: environment.id.to_string(),
             name: environment.name.to_string(),
-            description: environment.description,
+            description: environment.description.clone(),
             variables,
             scope: environment.scope.as_str(),
             project_id: environment.project_id.to_string(),
@@ -147,7 +181,7 @@ async fn create(
         scope: change.scope.unwrap_or_default(),
     };
     let environment = app.engine.create_environment(&op, new).await?;
-    Ok((StatusCode::CREATED, show(&app, environment)?))
+    Ok((StatusCode::CREATED, show(&app, &environment)?))
 }
 
 /// `PUT /v2/environments`: another content for the one that the body names.
@@ -158,7 +192,27 @@ async fn update(
 ) -> Result<Answer<EnvironmentView>, ApiError> {
     let (name, change) = read(&app, &caller, body)?;
     let environment = app.engine.change_environment(&op, &name, change).await?;
-    show(&app, environment)
+    show(&app, &environment)
+}
+
+/// `GET /v2/environments`: a page of those that the caller can use.
+async fn list(
+    State(app): State<App>,
+    acting: Acting,
+    headers: HeaderMap,
+    args: QueryArgs,
+) -> Result<Answer<ListView<EnvironmentView>>, ApiError> {
+    let asked = LISTABLE.ask(&app, &acting, args)?;
+    let page = app.engine.environments(&asked.request).await?;
+    let shows_variables = asked.shows(VARIABLES);
+    asked.answer(&app, &headers, &page, |environment| {
+        let variables = if shows_variables {
+            app.engine.variables(environment)?
+        } else {
+            None
+        };
+        Ok(EnvironmentView::new(environment, variables))
+    })
 }
 
 /// `GET /v2/environments/{environment}`: one that the caller can use, or any by id for those who may list them all.
@@ -180,7 +234,7 @@ async fn get(
         }
         found => found,
     };
-    show(&app, found?)
+    show(&app, &found?)
 }
 
 /// `DELETE /v2/environments/{environment}`: one less.
@@ -193,8 +247,8 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn show(app: &App, environment: Environment) -> Result<Answer<EnvironmentView>, ApiError> {
-    let variables = app.engine.variables(&environment)?;
+fn show(app: &App, environment: &Environment) -> Result<Answer<EnvironmentView>, ApiError> {
+    let variables = app.engine.variables(environment)?;
     Ok(Answer(EnvironmentView::new(environment, variables)))
 }
 
@@ -232,7 +286,7 @@ fn read(
 
 fn variables_text(object: &PrivateObject) -> Result<Secret, ApiError> {
     let mut json = private_json(object.members()).map_err(|error| ApiError::internal(&error))?;
-    check_size("variables", json.len(), MAX_VARIABLES_KIB)?;
+    check_size(VARIABLES, json.len(), MAX_VARIABLES_KIB)?;
     let text = String::from_utf8(std::mem::take(&mut *json)).expect("JSON is UTF-8");
     Ok(Secret::new(text))
 }

@@ -67,9 +67,9 @@ async fn a_list_asks_for_variables_only_when_they_are_to_be_seen() {
         assert_eq!(zonda(&[&list[..], &[column]].concat(), &env).await.code, 0);
     }
     let expected = [
-        "GET /v2/environments?all_projects=true&fields=id%2Cname%2Cdescription%2Cscope%2Cproject_id%2Ccreated_at%2C\
+        "GET /v2/environments?all_tenants=true&fields=id%2Cname%2Cdescription%2Cscope%2Cproject_id%2Ccreated_at%2C\
          updated_at",
-        "GET /v2/environments?all_projects=true",
+        "GET /v2/environments?all_tenants=true",
     ];
     assert_eq!(server.lines(), expected);
 }
