@@ -25,6 +25,7 @@ pub struct Doc {
     query: &'static [(&'static str, &'static str)],
     headers: bool,
     takes: Option<Content>,
+    is_body_optional: bool,
     status: StatusCode,
     answers: Option<Content>,
 }
@@ -42,6 +43,7 @@ impl Doc {
             query: &[],
             headers: false,
             takes: None,
+            is_body_optional: false,
             status: StatusCode::NO_CONTENT,
             answers: None,
         }
@@ -72,6 +74,13 @@ impl Doc {
     #[must_use]
     pub const fn takes_wasm(mut self) -> Self {
         self.takes = Some(Content::Wasm);
+        self
+    }
+
+    /// It works without what it takes, too.
+    #[must_use]
+    pub const fn or_no_body(mut self) -> Self {
+        self.is_body_optional = true;
         self
     }
 
@@ -179,7 +188,8 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
         json!({ "summary": doc.summary, "parameters": parameters, "responses": responses });
     if let Value::Object(members) = &mut operation {
         if let Some(content) = doc.takes {
-            let body = json!({ "required": true, "content": media(content, generator) });
+            let body =
+                json!({ "required": !doc.is_body_optional, "content": media(content, generator) });
             members.insert("requestBody".to_owned(), body);
         }
         match route.access {

@@ -36,10 +36,16 @@ pub use doc::Doc;
 pub use error::FaultView;
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
-pub use v2::{action_executions, actions, modules};
+pub use v2::{action_executions, actions, members, modules};
 
 use self::error::ApiError;
-use crate::{auth::Authenticator, engine::Engine, metrics::Metrics, policy::Policy};
+use crate::{
+    auth::{Authenticator, Caller},
+    domain::Reach,
+    engine::Engine,
+    metrics::Metrics,
+    policy::{Policy, Rule},
+};
 
 /// What handlers reach.
 #[derive(Clone)]
@@ -89,6 +95,15 @@ impl App {
             .get(header::HOST)
             .and_then(|host| host.to_str().ok());
         format!("http://{}", host.unwrap_or(&self.settings.address)).into()
+    }
+
+    /// How far `caller` sees when they ask for one object by its id: whoever may list those of all projects, by the rule
+    /// `all_projects`, may look at one of them.
+    fn reach(&self, caller: &Caller, all_projects: Rule) -> Reach {
+        match self.policy.enforce(caller, all_projects) {
+            Ok(()) => Reach::AllProjects,
+            Err(_) => Reach::Project,
+        }
     }
 
     async fn check_readiness(&self) -> Result<(), ApiError> {

@@ -12,6 +12,7 @@ mod id;
 mod job;
 mod journal;
 mod json_text;
+mod member;
 mod module;
 mod name;
 mod operation;
@@ -33,15 +34,16 @@ pub use action_execution::{ActionExecution, BadTransition, NewActionExecution, P
 pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
 pub use grant::{Grant, GrantedRule};
-pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
+pub use id::{ActionExecutionId, BadId, HostId, JobId, MemberId, ModuleId, ModuleVersionId};
 pub use job::{Job, Work};
 pub use journal::{
     Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
 };
 pub use json_text::JsonText;
+pub use member::{Member, MemberStatus, Shareable};
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};
-pub use operation::{Operation, RequestContext};
+pub use operation::{Operation, Reach, RequestContext};
 pub use outcome::{Failure, Outcome};
 pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};

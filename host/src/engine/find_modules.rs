@@ -4,7 +4,7 @@ use super::{Engine, Error};
 use crate::{
     domain::{
         Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page, PageRequest,
-        ProjectId, Scope,
+        ProjectId, Reach,
     },
     store::{self, Kept, List},
 };
@@ -14,14 +14,14 @@ use crate::{
 pub enum ModuleRef {
     /// By id.
     Id(ModuleId),
-    /// By name: the caller's own first, then a public one.
+    /// By name: the caller's own first, then one that they accepted, then a public one.
     Name(ModuleName),
 }
 
 /// Which modules are asked for.
 #[derive(Debug)]
 pub struct ListModules {
-    /// Of this project, with public and system ones; of all when none.
+    /// Of this project, with those that it accepted, public and system ones; of all when none.
     pub project: Option<ProjectId>,
     /// Which page.
     pub page: PageRequest,
@@ -35,7 +35,7 @@ impl Engine {
     pub async fn modules(&self, list: ListModules) -> Result<Page<Module>, Error> {
         let limit = list.page.limit;
         let is_visible = move |module: &Module| match &list.project {
-            Some(project) => is_visible_to(project, module),
+            Some(project) => module.is_visible_to(project),
             None => true,
         };
         let query = List {
@@ -61,8 +61,9 @@ impl Engine {
         &self,
         op: &Operation,
         module: &ModuleRef,
+        reach: Reach,
     ) -> Result<(Module, Vec<ModuleVersion>), Error> {
-        let kept = self.visible_module(op, module).await?;
+        let kept = self.reachable_module(op, module, reach).await?;
         let versions = self.versions_of(&kept.entity).await?;
         Ok((
             kept.entity,
@@ -140,17 +141,35 @@ impl Engine {
         }
     }
 
-    async fn visible_module(
+    /// A module that the caller sees, or, named by its id, any one where they reach beyond their project.
+    pub(super) async fn reachable_module(
+        &self,
+        op: &Operation,
+        reference: &ModuleRef,
+        reach: Reach,
+    ) -> Result<Kept<Module>, Error> {
+        match (reference, reach) {
+            (ModuleRef::Id(_), Reach::AllProjects) => self
+                .find_module(reference, |_| true)
+                .await?
+                .ok_or_else(|| not_found(reference)),
+            (ModuleRef::Id(_) | ModuleRef::Name(_), _) => self.visible_module(op, reference).await,
+        }
+    }
+
+    pub(super) async fn visible_module(
         &self,
         op: &Operation,
         reference: &ModuleRef,
     ) -> Result<Kept<Module>, Error> {
-        let is_own = |module: &Module| module.project_id.as_ref() == Some(&op.project_id);
-        if let Some(own) = self.find_module(reference, is_own).await? {
-            return Ok(own);
+        let project = &op.project_id;
+        // A project has a name once, be it its own module's or an accepted one's.
+        let is_used =
+            |module: &Module| module.is_of(project) || module.shared_with.contains(project);
+        if let Some(used) = self.find_module(reference, is_used).await? {
+            return Ok(used);
         }
-        let is_visible = |module: &Module| is_visible_to(&op.project_id, module);
-        self.find_module(reference, is_visible)
+        self.find_module(reference, |module| module.is_visible_to(project))
             .await?
             .ok_or_else(|| not_found(reference))
     }
@@ -167,15 +186,11 @@ impl Engine {
                 kept.entity.name
             )));
         }
-        if kept.entity.project_id.as_ref() != Some(&op.project_id) {
+        if !kept.entity.is_of(&op.project_id) {
             return Err(not_found(reference));
         }
         Ok(kept)
     }
-}
-
-fn is_visible_to(project: &ProjectId, module: &Module) -> bool {
-    module.scope == Scope::Public || module.project_id.as_ref() == Some(project)
 }
 
 pub(super) const fn one_of(index: (&'static str, String)) -> List {
@@ -189,7 +204,7 @@ pub(super) const fn one_of(index: (&'static str, String)) -> List {
     }
 }
 
-fn not_found(reference: &ModuleRef) -> Error {
+pub(super) fn not_found(reference: &ModuleRef) -> Error {
     Error::NotFound(match reference {
         ModuleRef::Id(id) => format!("Module not found [id={id}]"),
         ModuleRef::Name(name) => format!("Module not found [name={name}]"),

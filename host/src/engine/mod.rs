@@ -6,6 +6,7 @@ mod components;
 mod error;
 mod find_modules;
 mod grants;
+mod members;
 mod modules;
 mod registry;
 mod running;
@@ -28,6 +29,7 @@ pub use components::Upload;
 pub use error::Error;
 pub use find_modules::{ListModules, ModuleRef};
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
+pub use members::ShareableRef;
 pub use modules::NewModule;
 pub use registry::{Action, ModuleFacts};
 pub use seals::reseal;
@@ -72,7 +74,8 @@ pub struct Engine {
     registry: registry::Registry,
     running: running::Running,
     work_added: Notify,
-    /// Held from a check of who refers to a component to the deletion or the record that follows from it.
+    /// Held from a check of who refers to a component to the deletion or the record that follows from it, and from a
+    /// module's commit until the registry shows it, so that the registry never goes back.
     module_changes: Mutex<components::UploadsInFlight>,
 }
 

@@ -1,4 +1,5 @@
-//! The actions that callers can name: of their own project's modules first, then of public and system ones.
+//! The actions that callers can name: of the modules that their project has or accepted first, then of public and
+//! system ones.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,8 +9,8 @@ use std::{
 use super::{Engine, Error};
 use crate::{
     domain::{
-        ActionName, ActionSpec, BadSchema, Digest, Module, ModuleId, ModuleName, ModuleVersion,
-        Operation, Order, ProjectId, Schema, Scope, Timestamp,
+        ActionName, ActionSpec, BadSchema, Digest, Module, ModuleId, ModuleName, ModuleSignature,
+        ModuleVersion, Operation, Order, ProjectId, Schema, Scope, Timestamp,
     },
     store::{self, Kept, List},
 };
@@ -25,6 +26,8 @@ pub struct ModuleFacts {
     pub version: u32,
     /// The current version's component.
     pub digest: Digest,
+    /// Who signed that version.
+    pub signature: Option<ModuleSignature>,
     /// Who sees it.
     pub scope: Scope,
     /// Whose it is; none for a system module.
@@ -33,6 +36,13 @@ pub struct ModuleFacts {
     pub created_at: Timestamp,
     /// When another version became current.
     pub updated_at: Option<Timestamp>,
+}
+
+impl ModuleFacts {
+    /// Whether `project` uses it because another one shares it.
+    pub(super) fn is_shared_with(&self, project: &ProjectId) -> bool {
+        self.scope == Scope::Private && self.project_id.as_ref() != Some(project)
+    }
 }
 
 /// An action that callers can name.
@@ -71,8 +81,11 @@ pub(super) struct Registry(RwLock<Owners>);
 
 #[derive(Debug, Default)]
 struct Owners {
+    /// Of the modules that a project has or accepted; it has claimed their names, so none stands for two.
     own: HashMap<ProjectId, Actions>,
     public: Actions,
+    /// In which projects' `own` a module's actions are.
+    users: HashMap<ModuleId, Vec<ProjectId>>,
 }
 
 impl Registry {
@@ -107,13 +120,20 @@ impl Registry {
             name: module.name.clone(),
             version: module.version,
             digest: module.digest,
+            signature: module.signature.clone(),
             scope: module.scope,
             project_id: module.project_id.clone(),
             created_at: module.created_at,
             updated_at: module.updated_at,
         });
         let mut owners = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        owners.remove(module);
+        owners.remove(module.id);
+        let users: Vec<ProjectId> = module
+            .project_id
+            .iter()
+            .chain(&module.shared_with)
+            .cloned()
+            .collect();
         for spec in &version.actions {
             let action = Arc::new(Action {
                 module: Arc::clone(&facts),
@@ -123,14 +143,23 @@ impl Registry {
             if module.scope == Scope::Public {
                 owners.public.insert(spec.name.clone(), Arc::clone(&action));
             }
-            if let Some(project) = &module.project_id {
+            for project in &users {
                 owners
                     .own
                     .entry(project.clone())
                     .or_default()
-                    .insert(spec.name.clone(), action);
+                    .insert(spec.name.clone(), Arc::clone(&action));
             }
         }
+        owners.users.insert(module.id, users);
+    }
+
+    /// Whether a public or system module other than `except` offers actions with this prefix.
+    pub(super) fn is_public_prefix(&self, prefix: &ModuleName, except: ModuleId) -> bool {
+        let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        owners.public.values().any(|action| {
+            action.module.id != except && action.spec.name.prefix() == prefix.as_str()
+        })
     }
 
     /// Forgets the actions of `module`.
@@ -138,20 +167,19 @@ impl Registry {
         self.0
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(module);
+            .remove(module.id);
     }
 }
 
 impl Owners {
-    fn remove(&mut self, module: &Module) {
-        self.public
-            .retain(|_, action| action.module.id != module.id);
-        if let Some(project) = &module.project_id
-            && let Some(own) = self.own.get_mut(project)
-        {
-            own.retain(|_, action| action.module.id != module.id);
-            if own.is_empty() {
-                self.own.remove(project);
+    fn remove(&mut self, module: ModuleId) {
+        self.public.retain(|_, action| action.module.id != module);
+        for project in self.users.remove(&module).unwrap_or_default() {
+            if let Some(own) = self.own.get_mut(&project) {
+                own.retain(|_, action| action.module.id != module);
+                if own.is_empty() {
+                    self.own.remove(&project);
+                }
             }
         }
     }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Entity, Kind};
-use crate::domain::{ActionExecution, ActionExecutionId, Module, ModuleVersion, ProjectId, Sealed};
+use crate::domain::{
+    ActionExecution, ActionExecutionId, Member, Module, ModuleVersion, ProjectId, Sealed,
+};
 
 /// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,22 @@ impl Entity for KeptJournal {
     }
 }
 
+impl Entity for Member {
+    const KIND: Kind = Kind::Member;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        vec![("resource_id", self.resource.uuid().to_string())]
+    }
+}
+
 impl Entity for Module {
     const KIND: Kind = Kind::Module;
 
@@ -60,7 +78,11 @@ impl Entity for Module {
     }
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
-        vec![("name", self.name.to_string())]
+        let members = self.shared_with.iter();
+        let members = members.map(|project| ("shared_with", project.to_string()));
+        std::iter::once(("name", self.name.to_string()))
+            .chain(members)
+            .collect()
     }
 }
 
@@ -86,7 +108,10 @@ impl Entity for ModuleVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Digest, ModuleId, ModuleName, ModuleVersionId, Scope, Timestamp};
+    use crate::domain::{
+        Digest, MemberId, MemberStatus, ModuleId, ModuleName, ModuleVersionId, Scope, Shareable,
+        Timestamp,
+    };
 
     #[test]
     fn entities_use_the_index_names_of_their_kind() {
@@ -101,6 +126,16 @@ mod tests {
             latest_version: 1,
             digest,
             signature: None,
+            shared_with: vec![ProjectId::new("q")],
+            created_at: now,
+            updated_at: None,
+        };
+        let member = Member {
+            id: MemberId::generate(),
+            resource: Shareable::Module(module.id),
+            project_id: ProjectId::new("p"),
+            member_id: ProjectId::new("q"),
+            status: MemberStatus::Pending,
             created_at: now,
             updated_at: None,
         };
@@ -120,6 +155,7 @@ mod tests {
             keys.into_iter().map(|(name, _)| name).collect()
         };
         assert_eq!(names(module.index_keys()), Kind::Module.index_names());
+        assert_eq!(names(member.index_keys()), Kind::Member.index_names());
         assert_eq!(
             names(version.index_keys()),
             Kind::ModuleVersion.index_names()

@@ -15,6 +15,8 @@ pub enum Kind {
     ActionExecution,
     /// The sealed log lines and request traces of a run.
     Journal,
+    /// A project that something is shared with.
+    Member,
     /// A module.
     Module,
     /// A version of a module.
@@ -23,9 +25,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ActionExecution,
         Self::Journal,
+        Self::Member,
         Self::Module,
         Self::ModuleVersion,
     ];
@@ -36,6 +39,7 @@ impl Kind {
         match self {
             Self::ActionExecution => "action_execution",
             Self::Journal => "journal",
+            Self::Member => "member",
             Self::Module => "module",
             Self::ModuleVersion => "module_version",
         }
@@ -47,7 +51,8 @@ impl Kind {
         match self {
             Self::ActionExecution => &["name", "state"],
             Self::Journal => &[],
-            Self::Module => &["name"],
+            Self::Member => &["resource_id"],
+            Self::Module => &["name", "shared_with"],
             Self::ModuleVersion => &["module_id", "digest"],
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod action_executions;
 pub mod actions;
+pub mod members;
 pub mod modules;
 
 use super::routes::Routes;
