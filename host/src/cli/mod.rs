@@ -11,6 +11,7 @@ mod http_client;
 mod json_args;
 mod keystone_login;
 mod login;
+mod member;
 mod module;
 mod options;
 mod output;
@@ -33,6 +34,7 @@ pub use action::ActionCommand;
 pub use action_execution::ActionExecutionCommand;
 pub use error::Error;
 pub use keystone_login::Error as KeystoneError;
+pub use member::MemberCommand;
 pub use module::ModuleCommand;
 pub use options::{CommonArgs, ListArgs};
 
