@@ -18,6 +18,7 @@ mod front_door;
 mod guest_limits;
 mod isolation;
 mod keys;
+mod members;
 mod mistral_client;
 mod modules;
 mod openstack_proxy;
