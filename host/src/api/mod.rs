@@ -41,7 +41,7 @@ pub use v2::{action_executions, actions, members, modules};
 use self::error::ApiError;
 use crate::{
     auth::{Authenticator, Caller},
-    domain::Reach,
+    domain::Sight,
     engine::Engine,
     metrics::Metrics,
     policy::{Policy, Rule},
@@ -99,10 +99,10 @@ impl App {
 
     /// How far `caller` sees when they ask for one object by its id: whoever may list those of all projects, by the rule
     /// `all_projects`, may look at one of them.
-    fn reach(&self, caller: &Caller, all_projects: Rule) -> Reach {
+    fn sight(&self, caller: &Caller, all_projects: Rule) -> Sight {
         match self.policy.enforce(caller, all_projects) {
-            Ok(()) => Reach::AllProjects,
-            Err(_) => Reach::Project,
+            Ok(()) => Sight::AllProjects,
+            Err(_) => Sight::Project,
         }
     }
 

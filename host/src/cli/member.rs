@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     api_client::{ApiClient, Object},
@@ -120,14 +120,5 @@ fn own_project<'a>(api: &'a ApiClient, given: Option<&'a str>) -> Result<&'a str
 
 fn members(mut list: Object) -> Vec<Object> {
     let members = list.remove("members").unwrap_or_default();
-    let Value::Array(members) = members else {
-        return Vec::new();
-    };
-    members
-        .into_iter()
-        .filter_map(|member| match member {
-            Value::Object(member) => Some(member),
-            _ => None,
-        })
-        .collect()
+    serde_json::from_value(members).unwrap_or_default()
 }

@@ -43,7 +43,7 @@ pub use json_text::JsonText;
 pub use member::{Member, MemberStatus, Shareable};
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};
-pub use operation::{Operation, Reach, RequestContext};
+pub use operation::{Operation, RequestContext, Sight};
 pub use outcome::{Failure, Outcome};
 pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};

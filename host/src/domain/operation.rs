@@ -30,7 +30,7 @@ impl RequestContext {
 
 /// How far a caller sees when they ask for one object by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Sight {
     /// What the caller's project sees.
     Project,
     /// Every project's objects: to look at, never to change.

@@ -4,7 +4,7 @@ use super::{Engine, Error};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, CustomContext, JournalPage, Operation, Page,
-        PageRequest, ProjectId, Reach,
+        PageRequest, ProjectId, Sight,
     },
     store::{self, Commit, Kept, KeptJournal, List},
 };
@@ -32,12 +32,12 @@ impl Engine {
         &self,
         op: &Operation,
         id: ActionExecutionId,
-        reach: Reach,
+        sight: Sight,
     ) -> Result<ActionExecution, Error> {
         let found = store::find::<ActionExecution>(&*self.store, id.uuid()).await?;
         found
             .map(|kept| kept.entity)
-            .filter(|it| reach == Reach::AllProjects || it.project_id == op.project_id)
+            .filter(|it| sight == Sight::AllProjects || it.project_id == op.project_id)
             .ok_or_else(|| not_found(id))
     }
 

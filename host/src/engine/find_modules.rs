@@ -4,7 +4,7 @@ use super::{Engine, Error};
 use crate::{
     domain::{
         Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page, PageRequest,
-        ProjectId, Reach,
+        ProjectId, Sight,
     },
     store::{self, Kept, List},
 };
@@ -61,9 +61,9 @@ impl Engine {
         &self,
         op: &Operation,
         module: &ModuleRef,
-        reach: Reach,
+        sight: Sight,
     ) -> Result<(Module, Vec<ModuleVersion>), Error> {
-        let kept = self.reachable_module(op, module, reach).await?;
+        let kept = self.reachable_module(op, module, sight).await?;
         let versions = self.versions_of(&kept.entity).await?;
         Ok((
             kept.entity,
@@ -146,10 +146,10 @@ impl Engine {
         &self,
         op: &Operation,
         reference: &ModuleRef,
-        reach: Reach,
+        sight: Sight,
     ) -> Result<Kept<Module>, Error> {
-        match (reference, reach) {
-            (ModuleRef::Id(_), Reach::AllProjects) => self
+        match (reference, sight) {
+            (ModuleRef::Id(_), Sight::AllProjects) => self
                 .find_module(reference, |_| true)
                 .await?
                 .ok_or_else(|| not_found(reference)),
@@ -163,15 +163,37 @@ impl Engine {
         reference: &ModuleRef,
     ) -> Result<Kept<Module>, Error> {
         let project = &op.project_id;
-        // A project has a name once, be it its own module's or an accepted one's.
-        let is_used =
-            |module: &Module| module.is_of(project) || module.shared_with.contains(project);
-        if let Some(used) = self.find_module(reference, is_used).await? {
+        if let ModuleRef::Name(name) = reference
+            && let Some(used) = self.used_module(project, name).await?
+        {
             return Ok(used);
         }
         self.find_module(reference, |module| module.is_visible_to(project))
             .await?
             .ok_or_else(|| not_found(reference))
+    }
+
+    /// What `project` has or accepted under `name`: one module at most.
+    pub(super) async fn used_module(
+        &self,
+        project: &ProjectId,
+        name: &ModuleName,
+    ) -> Result<Option<Kept<Module>>, Error> {
+        let own = List {
+            project: Some(project.clone()),
+            ..one_of(("name", name.to_string()))
+        };
+        let own = store::list(&*self.store, own, |_| true).await?;
+        if let Some(own) = own.into_iter().next() {
+            return Ok(Some(own));
+        }
+        let accepted = List {
+            is_filtered: true,
+            ..one_of(("shared_with", project.to_string()))
+        };
+        let has_name = |module: &Module| module.name == *name;
+        let accepted = store::list(&*self.store, accepted, has_name).await?;
+        Ok(accepted.into_iter().next())
     }
 
     pub(super) async fn changeable_module(

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Member, MemberId, MemberStatus, Module, ModuleId, Operation, ProjectId, Reach, Scope,
-        Shareable,
+        Member, MemberId, MemberStatus, Module, ModuleId, Operation, ProjectId, Scope, Shareable,
+        Sight,
     },
     store::{self, Commit, Kept, Kind, List, Write},
 };
@@ -138,7 +138,7 @@ impl Engine {
         &self,
         op: &Operation,
         reference: &ShareableRef,
-        reach: Reach,
+        sight: Sight,
     ) -> Result<Vec<Member>, Error> {
         let resource = self.shareable(op, reference).await?;
         let mut members: Vec<Member> = self
@@ -147,11 +147,11 @@ impl Engine {
             .into_iter()
             .map(|kept| kept.entity)
             .collect();
-        members.retain(|member| is_known(member, op, reach));
+        members.retain(|member| is_known(member, op, sight));
         if members.is_empty() {
             match resource {
                 Shareable::Module(id) => {
-                    self.reachable_module(op, &ModuleRef::Id(id), reach).await?;
+                    self.reachable_module(op, &ModuleRef::Id(id), sight).await?;
                 }
             }
         }
@@ -167,10 +167,10 @@ impl Engine {
         op: &Operation,
         reference: &ShareableRef,
         member_id: &ProjectId,
-        reach: Reach,
+        sight: Sight,
     ) -> Result<Member, Error> {
         let resource = self.shareable(op, reference).await?;
-        let knows = |member: &Member| is_known(member, op, reach);
+        let knows = |member: &Member| is_known(member, op, sight);
         let found = self.find_member(resource, member_id, knows).await?;
         Ok(found.entity)
     }
@@ -317,9 +317,7 @@ impl Engine {
     /// An accepted module must neither hide another one of its name nor be hidden by it.
     async fn check_name_is_free(&self, project: &ProjectId, module: &Module) -> Result<(), Error> {
         let name = &module.name;
-        let has_it = |other: &Module| other.is_of(project) || other.shared_with.contains(project);
-        let reference = ModuleRef::Name(name.clone());
-        let whose = match self.find_module(&reference, has_it).await? {
+        let whose = match self.used_module(project, name).await? {
             Some(other) if other.entity.is_of(project) => {
                 "this project has a module of that name itself"
             }
@@ -345,8 +343,8 @@ pub(super) fn without_members(commit: Commit, members: &[Kept<Member>]) -> Commi
     })
 }
 
-fn is_known(member: &Member, op: &Operation, reach: Reach) -> bool {
-    reach == Reach::AllProjects || member.is_known_to(&op.project_id)
+fn is_known(member: &Member, op: &Operation, sight: Sight) -> bool {
+    sight == Sight::AllProjects || member.is_known_to(&op.project_id)
 }
 
 /// The unique value of a member: an object is offered to a project once.

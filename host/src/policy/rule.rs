@@ -48,7 +48,7 @@ rules! {
     ActionExecutionsGet = "action_executions:get", AdminOrOwner, "Show an action execution, its log and its requests.";
     ActionExecutionsList = "action_executions:list", AdminOrOwner, "List the project's action executions.";
     ActionExecutionsListAllProjects = "action_executions:list:all_projects", AdminOnly,
-        "List and show the action executions of other projects.";
+        "List the action executions of other projects.";
     ActionExecutionsUpdate = "action_executions:update", AdminOrOwner,
         "Complete, pause, resume or cancel an action execution.";
     ActionsGet = "actions:get", AdminOrOwner, "Show an action.";
@@ -75,9 +75,9 @@ rules! {
     ModulesDelete = "modules:delete", AdminOrOwner, "Delete a module.";
     ModulesGet = "modules:get", AdminOrOwner, "Show or download a module.";
     ModulesList = "modules:list", AdminOrOwner, "List the modules that the project can use.";
-    ModulesListAllProjects = "modules:list:all_projects", AdminOnly, "List and show the modules of other projects.";
-    ModulesPublicize = "modules:publicize", AdminOnly, "Upload a module that every project sees, or publish one.";
-    ModulesUpdate = "modules:update", AdminOrOwner, "Upload a module's next version, roll it back, or make it private.";
+    ModulesListAllProjects = "modules:list:all_projects", AdminOnly, "List the modules of other projects.";
+    ModulesPublicize = "modules:publicize", AdminOnly, "Upload a module that every project sees.";
+    ModulesUpdate = "modules:update", AdminOrOwner, "Upload a module's next version, or roll it back.";
     QuotasDelete = "quotas:delete", AdminOnly, "Give a project the usual quotas again.";
     QuotasGet = "quotas:get", AdminOrOwner, "Show the project's quotas and what it uses of them.";
     QuotasListAllProjects = "quotas:list:all_projects", AdminOnly, "Show the quotas of other projects.";

@@ -149,9 +149,9 @@ async fn get(
     Acting { op, caller }: Acting,
     Path(id): Path,
 ) -> Result<Answer<ActionExecutionView>, ApiError> {
-    let reach = app.reach(&caller, Rule::ActionExecutionsListAllProjects);
+    let sight = app.sight(&caller, Rule::ActionExecutionsListAllProjects);
     let id = parse_id(&id)?;
-    let execution = app.engine.action_execution(&op, id, reach).await?;
+    let execution = app.engine.action_execution(&op, id, sight).await?;
     let context = app.engine.custom_context(&op, &execution)?;
     Ok(Answer(ActionExecutionView::single(
         &execution,

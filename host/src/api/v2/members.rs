@@ -174,9 +174,9 @@ async fn list(
     Path(resource): Path,
 ) -> Result<Answer<MembersView>, ApiError> {
     check_authentication(&app)?;
-    let reach = app.reach(&caller, shared.all_projects);
+    let sight = app.sight(&caller, shared.all_projects);
     let resource = (shared.parse)(&resource)?;
-    let members = app.engine.members(&op, &resource, reach).await?;
+    let members = app.engine.members(&op, &resource, sight).await?;
     Ok(Answer(MembersView {
         members: members.into_iter().map(MemberView::from).collect(),
     }))
@@ -190,10 +190,10 @@ async fn get(
     PathPair(resource, member): PathPair,
 ) -> Result<Answer<MemberView>, ApiError> {
     check_authentication(&app)?;
-    let reach = app.reach(&caller, shared.all_projects);
+    let sight = app.sight(&caller, shared.all_projects);
     let resource = (shared.parse)(&resource)?;
     let member = ProjectId::new(member);
-    shown(app.engine.member(&op, &resource, &member, reach)).await
+    shown(app.engine.member(&op, &resource, &member, sight)).await
 }
 
 /// `PUT …/members/{member_id}`: the member's answer.

@@ -374,9 +374,9 @@ async fn get(
     Acting { op, caller }: Acting,
     Path(module): Path,
 ) -> Result<Answer<ModuleView>, ApiError> {
-    let reach = app.reach(&caller, Rule::ModulesListAllProjects);
+    let sight = app.sight(&caller, Rule::ModulesListAllProjects);
     let module = parse_ref(&module)?;
-    let (module, versions) = app.engine.module(&op, &module, reach).await?;
+    let (module, versions) = app.engine.module(&op, &module, sight).await?;
     let current = versions.iter().find(|it| it.version == module.version);
     let view = with_consent(&app, &op, module, current);
     Ok(Answer(ModuleView {

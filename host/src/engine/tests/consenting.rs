@@ -79,7 +79,7 @@ async fn a_module_is_shown_with_what_is_granted_to_the_callers_project() {
     let host = host(vec![grant("p", "t", Some(3))]).await;
     let (module, mut versions) = host
         .engine
-        .module(&op("p"), &named("t"), Reach::Project)
+        .module(&op("p"), &named("t"), Sight::Project)
         .await
         .unwrap();
     let mut version = versions.remove(0);

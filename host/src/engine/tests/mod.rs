@@ -26,7 +26,7 @@ use crate::{
     domain::{
         AccessRule, ActionExecution, ActionExecutionId, ActionName, ActionSpec, Digest, Failure,
         JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Outcome, Params, ProjectId,
-        Reach, RequestContext, Scope, State, Timestamp,
+        RequestContext, Scope, Sight, State, Timestamp,
     },
     executor::{Call, FakeExecutor, HeldRun, HeldRuns},
     openstack::{self, Clouds},
@@ -153,7 +153,7 @@ impl Host {
 
     async fn get(&self, id: ActionExecutionId) -> ActionExecution {
         self.engine
-            .action_execution(&op("p"), id, Reach::Project)
+            .action_execution(&op("p"), id, Sight::Project)
             .await
             .unwrap()
     }

@@ -39,7 +39,7 @@ impl Host {
     async fn versions(&self, name: &str) -> Vec<u32> {
         let (_, versions) = self
             .engine
-            .module(&op("p"), &named(name), Reach::Project)
+            .module(&op("p"), &named(name), Sight::Project)
             .await
             .unwrap();
         versions.iter().map(|version| version.version).collect()
@@ -62,7 +62,7 @@ async fn a_private_module_is_its_own_projects() {
     for reference in [named("own"), ModuleRef::Id(module.id)] {
         assert!(matches!(
             host.engine
-                .module(&op("q"), &reference, Reach::Project)
+                .module(&op("q"), &reference, Sight::Project)
                 .await,
             Err(Error::NotFound(_))
         ));
@@ -131,7 +131,7 @@ async fn deleting_takes_all_versions_and_components() {
     assert_eq!(host.means("p", "own.other"), None);
     assert!(matches!(
         host.engine
-            .module(&op("p"), &named("own"), Reach::Project)
+            .module(&op("p"), &named("own"), Sight::Project)
             .await,
         Err(Error::NotFound(_))
     ));
@@ -191,7 +191,7 @@ async fn an_own_action_comes_before_a_public_one_of_that_name() {
     assert_eq!(host.means("r", "own.echo"), Some(public.digest));
     let (seen, _) = host
         .engine
-        .module(&op("p"), &named("own"), Reach::Project)
+        .module(&op("p"), &named("own"), Sight::Project)
         .await
         .unwrap();
     assert_eq!(seen.id, own.id);
@@ -262,7 +262,7 @@ async fn a_public_module_is_changed_by_its_own_project_alone() {
     let stranger = op("q");
     assert!(
         host.engine
-            .module(&stranger, &named("t"), Reach::Project)
+            .module(&stranger, &named("t"), Sight::Project)
             .await
             .is_ok()
     );
@@ -290,7 +290,7 @@ async fn system_modules_are_upgraded_with_the_host_and_changed_by_nobody() {
     let old = host.means("q", "own.echo").unwrap();
     let (module, _) = host
         .engine
-        .module(&op("q"), &named("shipped"), Reach::Project)
+        .module(&op("q"), &named("shipped"), Sight::Project)
         .await
         .unwrap();
     assert!(module.is_system());
@@ -316,7 +316,7 @@ async fn system_modules_are_upgraded_with_the_host_and_changed_by_nobody() {
     let engine = host.another_engine().await;
     engine.load_system_modules(folder.path()).await.unwrap();
     let (module, versions) = engine
-        .module(&op("q"), &named("shipped"), Reach::Project)
+        .module(&op("q"), &named("shipped"), Sight::Project)
         .await
         .unwrap();
     assert_eq!((module.version, versions.len()), (2, 2));
@@ -373,7 +373,7 @@ async fn a_signature_is_on_record_and_is_asked_for_again_when_rolling_back() {
     let signed = || signed_by(&pair, host.upload("own.echo"));
     let made = engine.create_module(&ann, new("own", signed())).await;
     assert_eq!(made.unwrap().0.signature.unwrap().key_name, "release");
-    let (_, versions) = engine.module(&ann, &own, Reach::Project).await.unwrap();
+    let (_, versions) = engine.module(&ann, &own, Sight::Project).await.unwrap();
     assert!(versions[0].signature.is_some());
     assert_eq!(versions[0].uploaded_by.as_deref(), Some("ann"));
     let unsigned = host.upload("own.other");

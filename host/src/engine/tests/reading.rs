@@ -32,7 +32,7 @@ async fn another_projects_execution_is_not_there() {
     };
     assert!(matches!(
         host.engine
-            .action_execution(&other, id, Reach::Project)
+            .action_execution(&other, id, Sight::Project)
             .await,
         Err(Error::NotFound(_))
     ));
@@ -95,7 +95,7 @@ async fn only_a_completed_execution_is_deleted_and_its_journal_with_it() {
         .unwrap();
     assert!(matches!(
         host.engine
-            .action_execution(&op("p"), id, Reach::Project)
+            .action_execution(&op("p"), id, Sight::Project)
             .await,
         Err(Error::NotFound(_))
     ));

@@ -64,7 +64,7 @@ impl Host {
             .action(&op(project), &ActionName::parse("own.echo").unwrap())
             .is_ok();
         let module = engine
-            .module(&op(project), &named("own"), Reach::Project)
+            .module(&op(project), &named("own"), Sight::Project)
             .await
             .is_ok();
         assert_eq!(action, module, "{project}");
@@ -111,7 +111,7 @@ async fn what_is_taken_back_is_gone_for_new_runs_and_those_under_way_go_on() {
     host.work_off().await;
     let ended = host
         .engine
-        .action_execution(&op("q"), started.execution.id, Reach::Project)
+        .action_execution(&op("q"), started.execution.id, Sight::Project)
         .await
         .unwrap();
     assert_eq!(ended.state(), State::Success);
@@ -189,7 +189,7 @@ async fn a_public_name_is_not_accepted_and_a_later_one_changes_nothing() {
     assert_eq!((means("q"), means("s")), (own.id, public.id));
     let (seen, _) = host
         .engine
-        .module(&op("q"), &named("own"), Reach::Project)
+        .module(&op("q"), &named("own"), Sight::Project)
         .await
         .unwrap();
     assert_eq!(seen.id, own.id);
@@ -251,15 +251,15 @@ async fn owner_and_member_know_of_a_share_and_nobody_else() {
         host.offer(&own, project).await.unwrap();
     }
     let (engine, shared) = (&host.engine, shared(&own));
-    let known = async |project: &str, reach| {
-        let members = engine.members(&op(project), &shared, reach).await?;
+    let known = async |project: &str, sight| {
+        let members = engine.members(&op(project), &shared, sight).await?;
         let ids = members.iter().map(|member| member.member_id.to_string());
         Ok::<_, Error>(ids.collect::<Vec<_>>())
     };
-    assert_eq!(known("p", Reach::Project).await.unwrap(), ["q", "r"]);
-    assert_eq!(known("q", Reach::Project).await.unwrap(), ["q"]);
-    assert_eq!(known("s", Reach::AllProjects).await.unwrap(), ["q", "r"]);
-    let stranger = known("s", Reach::Project).await;
+    assert_eq!(known("p", Sight::Project).await.unwrap(), ["q", "r"]);
+    assert_eq!(known("q", Sight::Project).await.unwrap(), ["q"]);
+    assert_eq!(known("s", Sight::AllProjects).await.unwrap(), ["q", "r"]);
+    let stranger = known("s", Sight::Project).await;
     assert!(matches!(stranger, Err(Error::NotFound(_))));
     for (project, member, is_known) in [
         ("p", "q", true),
@@ -273,7 +273,7 @@ async fn owner_and_member_know_of_a_share_and_nobody_else() {
                 &op(project),
                 &shared,
                 &ProjectId::new(member),
-                Reach::Project,
+                Sight::Project,
             )
             .await;
         assert_eq!(found.is_ok(), is_known, "{project} asks for {member}");
@@ -416,7 +416,7 @@ async fn who_reaches_all_projects_looks_at_one_object_and_changes_nothing() {
     let host = Host::start().await;
     let own = host.own().await;
     let id = host.leave("t.later").await;
-    let (engine, admin, all) = (&host.engine, op("admins"), Reach::AllProjects);
+    let (engine, admin, all) = (&host.engine, op("admins"), Sight::AllProjects);
     let by_id = ModuleRef::Id(own.id);
     assert!(engine.module(&admin, &by_id, all).await.is_ok());
     assert!(engine.action_execution(&admin, id, all).await.is_ok());

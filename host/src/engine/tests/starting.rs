@@ -90,7 +90,7 @@ async fn a_saved_run_outlives_the_client_that_waits_for_it() {
         // It is kept right after it has left the runs under way.
         match host
             .engine
-            .action_execution(&op("p"), id, Reach::Project)
+            .action_execution(&op("p"), id, Sight::Project)
             .await
         {
             Ok(execution) => break assert_eq!(execution.state(), State::Success),
