@@ -6,12 +6,11 @@
 mod doc;
 mod error;
 mod extract;
-mod filter;
 #[cfg(test)]
 mod fuzz;
 mod json_text;
 mod layers;
-mod page;
+mod list;
 mod patience;
 mod root;
 mod routes;
@@ -34,6 +33,7 @@ use tower::util::MapRequest;
 
 pub use doc::Doc;
 pub use error::FaultView;
+pub use list::{ListView, Shown};
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
 pub use v2::{action_executions, actions, members, modules};
@@ -41,7 +41,7 @@ pub use v2::{action_executions, actions, members, modules};
 use self::error::ApiError;
 use crate::{
     auth::{Authenticator, Caller},
-    domain::Sight,
+    domain::{ListRequest, Reach, Sight},
     engine::Engine,
     metrics::Metrics,
     policy::{Policy, Rule},
@@ -107,15 +107,8 @@ impl App {
     }
 
     async fn check_readiness(&self) -> Result<(), ApiError> {
-        let probe = crate::engine::ListModules {
-            project: None,
-            page: crate::domain::PageRequest {
-                limit: 1,
-                marker: None,
-                order: crate::domain::Order::Ascending,
-            },
-        };
-        self.engine.modules(probe).await?;
+        let probe = ListRequest::first(Reach::All, 1);
+        self.engine.modules(&probe).await?;
         Ok(())
     }
 }

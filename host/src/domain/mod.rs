@@ -12,12 +12,12 @@ mod id;
 mod job;
 mod journal;
 mod json_text;
+mod list;
 mod member;
 mod module;
 mod name;
 mod operation;
 mod outcome;
-mod page;
 mod project;
 mod report;
 mod schema;
@@ -40,12 +40,12 @@ pub use journal::{
     Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
 };
 pub use json_text::JsonText;
+pub use list::{BadFilter, Cell, Column, Filter, ListRequest, Order, Page, Reach, SortKey, Walked};
 pub use member::{Member, MemberStatus, Shareable};
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};
 pub use operation::{Operation, RequestContext, Sight};
 pub use outcome::{Failure, Outcome};
-pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};
 pub use report::PlannedRequest;
 pub use schema::{BadSchema, Fault, Schema};

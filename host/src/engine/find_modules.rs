@@ -3,10 +3,10 @@
 use super::{Engine, Error};
 use crate::{
     domain::{
-        Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page, PageRequest,
-        ProjectId, Sight,
+        ListRequest, Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page,
+        ProjectId, Reach, Scope, Sight,
     },
-    store::{self, Kept, List},
+    store::{self, Kept, List, Listing},
 };
 
 /// How a caller names a module.
@@ -18,39 +18,22 @@ pub enum ModuleRef {
     Name(ModuleName),
 }
 
-/// Which modules are asked for.
-#[derive(Debug)]
-pub struct ListModules {
-    /// Of this project, with those that it accepted, public and system ones; of all when none.
-    pub project: Option<ProjectId>,
-    /// Which page.
-    pub page: PageRequest,
-}
-
 impl Engine {
     /// A page of modules.
     ///
     /// # Errors
-    /// When the store does not answer.
-    pub async fn modules(&self, list: ListModules) -> Result<Page<Module>, Error> {
-        let limit = list.page.limit;
-        let is_visible = move |module: &Module| match &list.project {
-            Some(project) => module.is_visible_to(project),
-            None => true,
+    /// When the marker is wrong or the store does not answer.
+    pub async fn modules(&self, request: &ListRequest<Module>) -> Result<Page<Module>, Error> {
+        let listings = match &request.reach {
+            Reach::SeenBy(project) => vec![
+                Listing::of(project.clone()),
+                Listing::with("scope", Scope::Public.as_str()),
+                Listing::with("shared_with", project.as_str()),
+            ],
+            Reach::OwnedBy(project) => vec![Listing::of(project.clone())],
+            Reach::All => vec![Listing::ALL],
         };
-        let query = List {
-            project: None,
-            index: None,
-            order: list.page.order,
-            after: list.page.marker,
-            limit,
-            is_filtered: true,
-        };
-        let kept: Vec<Kept<Module>> = store::list(&*self.store, query, is_visible).await?;
-        Ok(Page {
-            is_full: kept.len() == limit,
-            items: kept.into_iter().map(|kept| kept.entity).collect(),
-        })
+        self.list(request, listings).await
     }
 
     /// A module that the caller may see, with its versions, oldest first.
@@ -163,14 +146,20 @@ impl Engine {
         reference: &ModuleRef,
     ) -> Result<Kept<Module>, Error> {
         let project = &op.project_id;
-        if let ModuleRef::Name(name) = reference
-            && let Some(used) = self.used_module(project, name).await?
-        {
-            return Ok(used);
-        }
-        self.find_module(reference, |module| module.is_visible_to(project))
-            .await?
-            .ok_or_else(|| not_found(reference))
+        let found = match reference {
+            ModuleRef::Id(_) => {
+                let is_visible = |module: &Module| module.is_visible_to(project);
+                self.find_module(reference, is_visible).await?
+            }
+            ModuleRef::Name(name) => match self.used_module(project, name).await? {
+                Some(used) => Some(used),
+                None => {
+                    self.listed_module("scope", Scope::Public.as_str(), name)
+                        .await?
+                }
+            },
+        };
+        found.ok_or_else(|| not_found(reference))
     }
 
     /// What `project` has or accepted under `name`: one module at most.
@@ -187,13 +176,24 @@ impl Engine {
         if let Some(own) = own.into_iter().next() {
             return Ok(Some(own));
         }
-        let accepted = List {
+        self.listed_module("shared_with", project.as_str(), name)
+            .await
+    }
+
+    /// The module of that name among those with this value of an index key.
+    async fn listed_module(
+        &self,
+        key: &'static str,
+        value: &str,
+        name: &ModuleName,
+    ) -> Result<Option<Kept<Module>>, Error> {
+        let list = List {
             is_filtered: true,
-            ..one_of(("shared_with", project.to_string()))
+            ..one_of((key, value.to_owned()))
         };
         let has_name = |module: &Module| module.name == *name;
-        let accepted = store::list(&*self.store, accepted, has_name).await?;
-        Ok(accepted.into_iter().next())
+        let found = store::list(&*self.store, list, has_name).await?;
+        Ok(found.into_iter().next())
     }
 
     pub(super) async fn changeable_module(

@@ -6,6 +6,7 @@ mod components;
 mod error;
 mod find_modules;
 mod grants;
+mod lists;
 mod members;
 mod modules;
 mod registry;
@@ -24,10 +25,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, Notify};
 
-pub use action_executions::ListActionExecutions;
 pub use components::Upload;
 pub use error::Error;
-pub use find_modules::{ListModules, ModuleRef};
+pub use find_modules::ModuleRef;
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
 pub use members::ShareableRef;
 pub use modules::NewModule;

@@ -85,7 +85,7 @@ impl Engine {
         } else {
             Some(self.executor.admit(&op.project_id)?)
         };
-        let id = ActionExecutionId::generate();
+        let (id, now) = (ActionExecutionId::generate(), self.clock.now());
         let scope = self.scope(op, &action, &start.params);
         let session = match &start.target {
             Some(target) => {
@@ -117,7 +117,7 @@ impl Engine {
                 Some(_) | None => None,
             },
         };
-        let execution = ActionExecution::start(new, self.clock.now());
+        let execution = ActionExecution::start(new, now);
         if is_later {
             let execution = self.leave_to_worker(execution).await?;
             return Ok(StartedAction {

@@ -78,11 +78,13 @@ impl Entity for Module {
     }
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
+        let mut keys = vec![
+            ("name", self.name.to_string()),
+            ("scope", self.scope.as_str().to_owned()),
+        ];
         let members = self.shared_with.iter();
-        let members = members.map(|project| ("shared_with", project.to_string()));
-        std::iter::once(("name", self.name.to_string()))
-            .chain(members)
-            .collect()
+        keys.extend(members.map(|project| ("shared_with", project.to_string())));
+        keys
     }
 }
 

@@ -52,7 +52,7 @@ impl Kind {
             Self::ActionExecution => &["name", "state"],
             Self::Journal => &[],
             Self::Member => &["resource_id"],
-            Self::Module => &["name", "shared_with"],
+            Self::Module => &["name", "scope", "shared_with"],
             Self::ModuleVersion => &["module_id", "digest"],
         }
     }
