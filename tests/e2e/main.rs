@@ -22,6 +22,7 @@ mod isolation;
 mod keys;
 mod keystone_faults;
 mod lists;
+mod members;
 mod mistral_client;
 mod mistral_keystone;
 mod modules;

@@ -32,6 +32,7 @@ pub struct Doc {
     all_projects: Option<Rule>,
     headers: bool,
     takes: Option<Content>,
+    is_body_optional: bool,
     status: StatusCode,
     answers: Option<Content>,
 }
@@ -58,6 +59,7 @@ impl Doc {
             all_projects: None,
             headers: false,
             takes: None,
+            is_body_optional: false,
             status: StatusCode::NO_CONTENT,
             answers: None,
         }
@@ -124,6 +126,13 @@ impl Doc {
     #[must_use]
     pub const fn takes_wasm(mut self) -> Self {
         self.takes = Some(Content::Wasm);
+        self
+    }
+
+    /// It works without what it takes, too.
+    #[must_use]
+    pub const fn or_no_body(mut self) -> Self {
+        self.is_body_optional = true;
         self
     }
 
@@ -242,7 +251,7 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
         json!({ "summary": doc.summary, "parameters": parameters, "responses": responses });
     if let Value::Object(members) = &mut operation {
         if let Some(content) = doc.takes {
-            let body = json!({ "required": true, "content": media(doc, content, generator) });
+            let body = json!({ "required": !doc.is_body_optional, "content": media(doc, content, generator) });
             members.insert("requestBody".to_owned(), body);
         }
         if let Some(rule) = doc.all_projects {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request, rejection::BytesRejection},
     http::{StatusCode, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -145,21 +145,39 @@ impl FromRequestParts<App> for QueryArgs {
     }
 }
 
-/// A path with one variable part, decoded.
+/// The first variable part of a path, decoded.
 pub(crate) struct Path(pub(crate) String);
 
 impl FromRequestParts<App> for Path {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        let params = axum::extract::RawPathParams::from_request_parts(parts, &())
-            .await
-            .map_err(|_| ApiError::not_found("The path is not valid UTF-8."))?;
-        let first = params.iter().next().map(|(_, value)| value.to_owned());
-        first
-            .map(Self)
-            .ok_or_else(|| ApiError::not_found("Not found"))
+        let [first] = variable_parts(parts).await?;
+        Ok(Self(first))
     }
+}
+
+/// The first two variable parts of a path, decoded.
+pub(crate) struct PathPair(pub(crate) String, pub(crate) String);
+
+impl FromRequestParts<App> for PathPair {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let [first, second] = variable_parts(parts).await?;
+        Ok(Self(first, second))
+    }
+}
+
+async fn variable_parts<const N: usize>(parts: &mut Parts) -> Result<[String; N], ApiError> {
+    let params = RawPathParams::from_request_parts(parts, &())
+        .await
+        .map_err(|_| ApiError::not_found("The path is not valid UTF-8."))?;
+    let values = params.iter().map(|(_, value)| value.to_owned());
+    let first: Vec<String> = values.take(N).collect();
+    first
+        .try_into()
+        .map_err(|_| ApiError::not_found("Not found"))
 }
 
 /// Who acts, for the engine, and the caller whom the guard let in.

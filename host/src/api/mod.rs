@@ -38,15 +38,15 @@ pub use error::FaultView;
 pub use list::{ListView, Shown};
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
-pub use v2::{action_executions, actions, environments, modules};
+pub use v2::{action_executions, actions, environments, members, modules};
 
 use self::error::ApiError;
 use crate::{
-    auth::Authenticator,
-    domain::{ListRequest, Reach},
+    auth::{Authenticator, Caller},
+    domain::{ListRequest, Reach, Sight},
     engine::Engine,
     metrics::Metrics,
-    policy::Policy,
+    policy::{Policy, Rule},
 };
 
 /// What handlers reach.
@@ -97,6 +97,15 @@ impl App {
             .get(header::HOST)
             .and_then(|host| host.to_str().ok());
         format!("http://{}", host.unwrap_or(&self.settings.address)).into()
+    }
+
+    /// How far `caller` sees when they ask for one object by its id: whoever may list those of all projects, by the rule
+    /// `all_projects`, may look at one of them.
+    fn sight(&self, caller: &Caller, all_projects: Rule) -> Sight {
+        match self.policy.enforce(caller, all_projects) {
+            Ok(()) => Sight::AllProjects,
+            Err(_) => Sight::Project,
+        }
     }
 
     async fn check_readiness(&self) -> Result<(), ApiError> {

@@ -428,6 +428,46 @@ async fn a_module_is_uploaded_replaced_rolled_back_and_deleted() {
         (back.status.as_u16(), &back.body["digest"]),
         (200, &made.body["digest"])
     );
+    let scope = host
+        .send(
+            Method::PUT,
+            "/v2/modules/own?scope=private",
+            &[],
+            Body::empty(),
+        )
+        .await;
+    assert_eq!(
+        (scope.status.as_u16(), &scope.body["scope"]),
+        (200, &json!("private"))
+    );
+    for (path, headers, body, status, words) in [
+        (
+            "/v2/modules/own?scope=private",
+            &wasm[..],
+            &b"\0asm3"[..],
+            400,
+            "without a body",
+        ),
+        (
+            "/v2/modules/own?scope=mine",
+            &[][..],
+            b"",
+            400,
+            "private or public",
+        ),
+        (
+            "/v2/modules/own?scope=public",
+            &[][..],
+            b"",
+            403,
+            "Operation forbidden",
+        ),
+        ("/v2/modules/own", &[][..], b"", 415, "component"),
+    ] {
+        let refused = host.send(Method::PUT, path, headers, body).await;
+        assert_eq!(refused.status, status, "{path}: {}", refused.text);
+        assert!(refused.text.contains(words), "{}", refused.text);
+    }
     let shown = host.get("/v2/modules/own").await;
     assert_eq!(shown.body["versions"].as_array().unwrap().len(), 2);
 
@@ -444,6 +484,27 @@ async fn a_module_is_uploaded_replaced_rolled_back_and_deleted() {
             .count(),
         0
     );
+}
+
+#[tokio::test]
+async fn sharing_needs_authentication_in_mistrals_words() {
+    let host = Host::start().await;
+    host.push("name=own", WASM).await;
+    let (all, one) = ("/v2/modules/own/members", "/v2/modules/own/members/p");
+    for (method, path, body) in [
+        (Method::POST, all, r#"{"member_id": "p"}"#),
+        (Method::GET, all, ""),
+        (Method::GET, one, ""),
+        (Method::PUT, one, r#"{"status": "accepted"}"#),
+        (Method::DELETE, one, ""),
+    ] {
+        let refused = host.send(method, path, &[], body).await;
+        assert_eq!(refused.status, 400);
+        assert_eq!(
+            refused.body["faultstring"],
+            "Resource sharing feature can only be supported with authentication enabled."
+        );
+    }
 }
 
 #[tokio::test]

@@ -94,6 +94,12 @@ impl Authenticator {
         }
     }
 
+    /// Whether there is more than one caller, so that one can share with another.
+    #[must_use]
+    pub const fn tells_callers_apart(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
     /// Where callers get their tokens, for the `WWW-Authenticate` header of the refusal of a request with `headers`.
     #[must_use]
     pub fn challenge(&self, headers: &HeaderMap) -> String {

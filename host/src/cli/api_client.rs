@@ -32,6 +32,7 @@ pub(super) struct ApiClient {
     http: reqwest::Client,
     base: Url,
     token: Option<Secret>,
+    project_id: Option<String>,
     is_debug: bool,
 }
 
@@ -46,12 +47,15 @@ impl ApiClient {
             .zonda_url
             .clone()
             .or_else(|| env.first(&["ZONDA_URL", "OS_MISTRAL_URL"]));
+        let mut project_id = None;
         let token = match home {
             Home::Nobody => None,
             Home::Token(token) => Some(token),
             Home::Login(login) => {
                 let token = keystone_login::login(&login).await?;
                 url = url.or_else(|| endpoint(&token.body, login.region.as_deref()));
+                let id = token.body.pointer("/project/id").and_then(Value::as_str);
+                project_id = id.map(str::to_owned);
                 Some(token.id)
             }
         };
@@ -62,8 +66,14 @@ impl ApiClient {
             http,
             base,
             token,
+            project_id,
             is_debug: args.debug,
         })
+    }
+
+    /// The project that the token is for, if the client got it by a login.
+    pub(super) fn project_id(&self) -> Option<&str> {
+        self.project_id.as_deref()
     }
 
     /// `GET` of one object.
@@ -93,6 +103,18 @@ impl ApiClient {
         let url = self.url(path);
         let request = self.request(method, &url).json(body);
         object(&url, self.send(request, &url).await?).await
+    }
+
+    /// `POST` or `PUT` without a body, answered by an object.
+    pub(super) async fn send_nothing(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Object, Error> {
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        object(&url, self.send(self.request(method, &url), &url).await?).await
     }
 
     /// `POST` or `PUT` of a component, with the text of its signature if it has one; answered by an object.

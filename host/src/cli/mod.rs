@@ -12,6 +12,7 @@ mod http_client;
 mod json_args;
 mod keystone_login;
 mod login;
+mod member;
 mod module;
 mod options;
 mod output;
@@ -37,6 +38,7 @@ pub use environments::EnvironmentCommand;
 
 pub use error::Error;
 pub use keystone_login::Error as KeystoneError;
+pub use member::MemberCommand;
 pub use module::ModuleCommand;
 pub use options::{CommonArgs, Format, ListArgs};
 pub use output::Output;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     api_client::{ApiClient, Object},
     error::Error,
+    member::{self, MemberCommand},
     options::{Format, ListArgs},
     output::{cell, table},
     session::Session,
@@ -85,6 +86,20 @@ pub enum ModuleCommand {
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         version: u32,
     },
+    /// Let every project see a module, or its own project alone.
+    Set {
+        /// Its name or id.
+        module: String,
+        /// Let every project see it (administrators).
+        #[arg(long, conflicts_with = "private", required_unless_present = "private")]
+        public: bool,
+        /// Let its own project and those that accepted it see it.
+        #[arg(long)]
+        private: bool,
+    },
+    /// Share a module with other projects, and answer to what they share.
+    #[command(subcommand)]
+    Member(MemberCommand),
     /// Download a module's component.
     #[command(alias = "download")]
     Save {
@@ -146,6 +161,15 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
             let module = api.send_json(Method::POST, &path, &body).await?;
             show(module, session)
         }
+        ModuleCommand::Set { module, public, .. } => {
+            let api = session.connect().await?;
+            let scope = if *public { "public" } else { "private" };
+            let module = api
+                .send_nothing(Method::PUT, &["modules", module], &[("scope", scope)])
+                .await?;
+            show(module, session)
+        }
+        ModuleCommand::Member(command) => member::run(command, "modules", session).await,
         ModuleCommand::Save { module, file } => save(module, file.as_deref(), session).await,
     }
 }
@@ -242,8 +266,8 @@ async fn push(
             .filter(|it| *it != scope)
         {
             return Err(Error::usage(format!(
-                "module {name} is {other}, which a new version does not change; push without --{scope}, or delete \
-                 the module first"
+                "module {name} is {other}, which a new version does not change; push without --{scope}, or change it \
+                 first: zonda module set {name} --{scope}"
             )));
         }
     }

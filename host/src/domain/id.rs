@@ -75,6 +75,10 @@ id! {
     ModuleVersionId
 }
 id! {
+    /// Names a project that something is shared with.
+    MemberId
+}
+id! {
     /// Names a piece of due work.
     JobId
 }

@@ -14,6 +14,7 @@ mod job;
 mod journal;
 mod json_text;
 mod list;
+mod member;
 mod module;
 mod name;
 mod operation;
@@ -35,16 +36,19 @@ pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
 pub use environment::Environment;
 pub use grant::{Grant, GrantedRule};
-pub use id::{ActionExecutionId, BadId, EnvironmentId, HostId, JobId, ModuleId, ModuleVersionId};
+pub use id::{
+    ActionExecutionId, BadId, EnvironmentId, HostId, JobId, MemberId, ModuleId, ModuleVersionId,
+};
 pub use job::{Job, Work};
 pub use journal::{
     Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
 };
 pub use json_text::JsonText;
 pub use list::{BadFilter, Cell, Column, Filter, ListRequest, Order, Page, Reach, SortKey, Walked};
+pub use member::{Member, MemberStatus, Shareable};
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, EnvironmentName, ModuleName};
-pub use operation::{Operation, RequestContext};
+pub use operation::{Operation, RequestContext, Sight};
 pub use outcome::{Failure, Outcome};
 pub use project::{ProjectId, Scope};
 pub use report::PlannedRequest;

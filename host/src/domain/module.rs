@@ -25,9 +25,11 @@ pub struct Module {
     pub digest: Digest,
     /// Who signed the current version.
     pub signature: Option<ModuleSignature>,
+    /// The other projects that accepted it, and so see and use it.
+    pub shared_with: Vec<ProjectId>,
     /// When it was first uploaded.
     pub created_at: Timestamp,
-    /// When another version became current.
+    /// When another version became current, or its scope changed.
     pub updated_at: Option<Timestamp>,
 }
 
@@ -36,6 +38,18 @@ impl Module {
     #[must_use]
     pub const fn is_system(&self) -> bool {
         self.project_id.is_none()
+    }
+
+    /// Whether it is this project's own.
+    #[must_use]
+    pub fn is_of(&self, project: &ProjectId) -> bool {
+        self.project_id.as_ref() == Some(project)
+    }
+
+    /// Whether `project` sees and uses it: its own, a shared one that it accepted, or a public one.
+    #[must_use]
+    pub fn is_visible_to(&self, project: &ProjectId) -> bool {
+        self.scope == Scope::Public || self.is_of(project) || self.shared_with.contains(project)
     }
 }
 

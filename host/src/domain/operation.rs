@@ -28,6 +28,15 @@ impl RequestContext {
     }
 }
 
+/// How far a caller sees when they ask for one object by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// What the caller's project sees.
+    Project,
+    /// Every project's objects: to look at, never to change.
+    AllProjects,
+}
+
 /// The caller's facts that an operation needs: they decide what is visible, and nothing else. Never a target cloud's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {

@@ -4,22 +4,27 @@ use super::{Engine, Error};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, CustomContext, JournalPage, ListRequest, Operation,
-        Page, Reach,
+        Page, Reach, Sight,
     },
     store::{self, Commit, Kept, KeptJournal, Listing},
 };
 
 impl Engine {
-    /// One of the caller's action executions.
+    /// One of the caller's action executions, or anybody's where they reach beyond their project.
     ///
     /// # Errors
-    /// When there is none, or it is another project's.
+    /// When there is none, or it is out of reach.
     pub async fn action_execution(
         &self,
         op: &Operation,
         id: ActionExecutionId,
+        sight: Sight,
     ) -> Result<ActionExecution, Error> {
-        Ok(self.own_action_execution(op, id).await?.entity)
+        let found = store::find::<ActionExecution>(&*self.store, id.uuid()).await?;
+        found
+            .map(|kept| kept.entity)
+            .filter(|it| sight == Sight::AllProjects || it.project_id == op.project_id)
+            .ok_or_else(|| not_found(id))
     }
 
     /// The custom context that came with `execution`, for its own project.
@@ -108,6 +113,10 @@ impl Engine {
         store::find::<ActionExecution>(&*self.store, id.uuid())
             .await?
             .filter(|kept| kept.entity.project_id == op.project_id)
-            .ok_or_else(|| Error::NotFound(format!("ActionExecution not found [id={id}]")))
+            .ok_or_else(|| not_found(id))
     }
+}
+
+fn not_found(id: ActionExecutionId) -> Error {
+    Error::NotFound(format!("ActionExecution not found [id={id}]"))
 }

@@ -47,27 +47,41 @@ impl Engine {
             Ok(actions) => Ok(actions),
             Err(error) => {
                 let mut in_flight = self.module_changes.lock().await;
-                land(&mut in_flight, upload.digest);
-                self.discard_unused(upload.digest, &in_flight).await?;
+                self.landed(&mut in_flight, upload.digest, false).await?;
                 Err(error.into())
             }
         }
     }
 
-    /// Commits what an upload changes; when it is refused, drops the component unless somebody else has it.
+    /// Commits what an upload changes and shows it; when it is refused, drops the component unless somebody else has it.
     pub(super) async fn settle(
         &self,
-        digest: Digest,
         commit: Commit,
-        name: &ModuleName,
+        module: &Module,
+        version: &ModuleVersion,
     ) -> Result<(), Error> {
         let mut in_flight = self.module_changes.lock().await;
-        let committed = self.commit_change(commit, name).await;
-        land(&mut in_flight, digest);
-        if committed.is_err() {
-            self.discard_unused(digest, &in_flight).await?;
+        let committed = self.commit_change(commit, &module.name).await;
+        if committed.is_ok() {
+            self.registry.put(module, version);
         }
+        self.landed(&mut in_flight, version.digest, committed.is_ok())
+            .await?;
         committed
+    }
+
+    /// An upload is under way no more; when it was refused, drops its component unless somebody else has it.
+    pub(super) async fn landed(
+        &self,
+        in_flight: &mut UploadsInFlight,
+        digest: Digest,
+        is_taken_in: bool,
+    ) -> Result<(), Error> {
+        land(in_flight, digest);
+        if is_taken_in {
+            return Ok(());
+        }
+        self.discard_unused(digest, in_flight).await
     }
 
     pub(super) async fn commit_change(

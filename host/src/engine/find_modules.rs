@@ -4,7 +4,7 @@ use super::{Engine, Error};
 use crate::{
     domain::{
         ListRequest, Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page,
-        ProjectId, Reach, Scope,
+        ProjectId, Reach, Scope, Sight,
     },
     store::{self, Kept, List, Listing},
 };
@@ -14,7 +14,7 @@ use crate::{
 pub enum ModuleRef {
     /// By id.
     Id(ModuleId),
-    /// By name: the caller's own first, then a public one.
+    /// By name: the caller's own first, then one that they accepted, then a public one.
     Name(ModuleName),
 }
 
@@ -28,6 +28,7 @@ impl Engine {
             Reach::SeenBy(project) => vec![
                 Listing::of(project.clone()),
                 Listing::with("scope", Scope::Public.as_str()),
+                Listing::with("shared_with", project.as_str()),
             ],
             Reach::OwnedBy(project) => vec![Listing::of(project.clone())],
             Reach::All => vec![Listing::ALL],
@@ -43,8 +44,9 @@ impl Engine {
         &self,
         op: &Operation,
         module: &ModuleRef,
+        sight: Sight,
     ) -> Result<(Module, Vec<ModuleVersion>), Error> {
-        let kept = self.visible_module(op, module).await?;
+        let kept = self.reachable_module(op, module, sight).await?;
         let versions = self.versions_of(&kept.entity).await?;
         Ok((
             kept.entity,
@@ -122,19 +124,76 @@ impl Engine {
         }
     }
 
-    async fn visible_module(
+    /// A module that the caller sees, or, named by its id, any one where they reach beyond their project.
+    pub(super) async fn reachable_module(
+        &self,
+        op: &Operation,
+        reference: &ModuleRef,
+        sight: Sight,
+    ) -> Result<Kept<Module>, Error> {
+        match (reference, sight) {
+            (ModuleRef::Id(_), Sight::AllProjects) => self
+                .find_module(reference, |_| true)
+                .await?
+                .ok_or_else(|| not_found(reference)),
+            (ModuleRef::Id(_) | ModuleRef::Name(_), _) => self.visible_module(op, reference).await,
+        }
+    }
+
+    pub(super) async fn visible_module(
         &self,
         op: &Operation,
         reference: &ModuleRef,
     ) -> Result<Kept<Module>, Error> {
-        let is_own = |module: &Module| module.project_id.as_ref() == Some(&op.project_id);
-        if let Some(own) = self.find_module(reference, is_own).await? {
-            return Ok(own);
+        let project = &op.project_id;
+        let found = match reference {
+            ModuleRef::Id(_) => {
+                let is_visible = |module: &Module| module.is_visible_to(project);
+                self.find_module(reference, is_visible).await?
+            }
+            ModuleRef::Name(name) => match self.used_module(project, name).await? {
+                Some(used) => Some(used),
+                None => {
+                    self.listed_module("scope", Scope::Public.as_str(), name)
+                        .await?
+                }
+            },
+        };
+        found.ok_or_else(|| not_found(reference))
+    }
+
+    /// What `project` has or accepted under `name`: one module at most.
+    pub(super) async fn used_module(
+        &self,
+        project: &ProjectId,
+        name: &ModuleName,
+    ) -> Result<Option<Kept<Module>>, Error> {
+        let own = List {
+            project: Some(project.clone()),
+            ..one_of(("name", name.to_string()))
+        };
+        let own = store::list(&*self.store, own, |_| true).await?;
+        if let Some(own) = own.into_iter().next() {
+            return Ok(Some(own));
         }
-        let is_visible = |module: &Module| is_visible_to(&op.project_id, module);
-        self.find_module(reference, is_visible)
-            .await?
-            .ok_or_else(|| not_found(reference))
+        self.listed_module("shared_with", project.as_str(), name)
+            .await
+    }
+
+    /// The module of that name among those with this value of an index key.
+    async fn listed_module(
+        &self,
+        key: &'static str,
+        value: &str,
+        name: &ModuleName,
+    ) -> Result<Option<Kept<Module>>, Error> {
+        let list = List {
+            is_filtered: true,
+            ..one_of((key, value.to_owned()))
+        };
+        let has_name = |module: &Module| module.name == *name;
+        let found = store::list(&*self.store, list, has_name).await?;
+        Ok(found.into_iter().next())
     }
 
     pub(super) async fn changeable_module(
@@ -149,15 +208,11 @@ impl Engine {
                 kept.entity.name
             )));
         }
-        if kept.entity.project_id.as_ref() != Some(&op.project_id) {
+        if !kept.entity.is_of(&op.project_id) {
             return Err(not_found(reference));
         }
         Ok(kept)
     }
-}
-
-fn is_visible_to(project: &ProjectId, module: &Module) -> bool {
-    module.scope == Scope::Public || module.project_id.as_ref() == Some(project)
 }
 
 pub(super) const fn one_of(index: (&'static str, String)) -> List {
@@ -171,7 +226,7 @@ pub(super) const fn one_of(index: (&'static str, String)) -> List {
     }
 }
 
-fn not_found(reference: &ModuleRef) -> Error {
+pub(super) fn not_found(reference: &ModuleRef) -> Error {
     Error::NotFound(match reference {
         ModuleRef::Id(id) => format!("Module not found [id={id}]"),
         ModuleRef::Name(name) => format!("Module not found [name={name}]"),

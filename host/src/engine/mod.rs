@@ -8,6 +8,7 @@ mod error;
 mod find_modules;
 mod grants;
 mod lists;
+mod members;
 mod modules;
 mod registry;
 mod running;
@@ -30,6 +31,7 @@ pub use environments::{ChangeEnvironment, NewEnvironment};
 pub use error::Error;
 pub use find_modules::ModuleRef;
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
+pub use members::ShareableRef;
 pub use modules::NewModule;
 pub use registry::{Action, ModuleFacts};
 pub use seals::reseal;
@@ -74,7 +76,8 @@ pub struct Engine {
     registry: registry::Registry,
     running: running::Running,
     work_added: Notify,
-    /// Held from a check of who refers to a component to the deletion or the record that follows from it.
+    /// Held from a check of who refers to a component to the deletion or the record that follows from it, and from a
+    /// module's commit until the registry shows it, so that the registry never goes back.
     module_changes: Mutex<components::UploadsInFlight>,
 }
 

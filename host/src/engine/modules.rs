@@ -1,14 +1,14 @@
-//! Modules are changed: made, given a version, rolled back, deleted.
+//! Modules are changed: made, given a version, rolled back, published, deleted.
 //!
 //! A refused upload leaves nothing; what an upload changes becomes visible in one step.
 
-use super::{Engine, Error, ModuleRef, Upload};
+use super::{Engine, Error, ModuleRef, Upload, find_modules::not_found, members::without_members};
 use crate::{
     domain::{
         ActionSpec, Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, ModuleVersionId,
-        Operation, Scope, Timestamp,
+        Operation, ProjectId, Scope, Shareable, Timestamp,
     },
-    store::{Commit, Kind, Write},
+    store::{self, Commit, Kept, Kind, Write},
 };
 
 /// A module to be made.
@@ -42,23 +42,14 @@ impl Engine {
             latest_version: 1,
             digest: new.upload.digest,
             signature: taken.signature.clone(),
+            shared_with: Vec::new(),
             created_at: taken.at,
             updated_at: None,
         };
         let version = current_version(&module, &new.upload, taken);
-        let claims = claims(&module, &version);
-        let commit = claims.into_iter().fold(
-            Commit::new().create(&module).create(&version),
-            |commit, key| {
-                commit.and(Write::Claim {
-                    kind: Kind::Module,
-                    key,
-                    id: module.id.uuid(),
-                })
-            },
-        );
-        self.settle(new.upload.digest, commit, &module.name).await?;
-        self.registry.put(&module, &version);
+        let commit = Commit::new().create(&module).create(&version);
+        let commit = reclaim(commit, module.id, &[], claims(&module, &version));
+        self.settle(commit, &module, &version).await?;
         Ok((module, version))
     }
 
@@ -72,12 +63,25 @@ impl Engine {
         module: &ModuleRef,
         upload: Upload,
     ) -> Result<(Module, ModuleVersion), Error> {
-        let mut kept = self.changeable_module(op, module).await?;
-        let taken = self.take_in_upload(op, &upload, &kept.entity.name).await?;
-        let version = next_version(&mut kept.entity, &upload, taken);
-        let commit = Commit::new().update(&kept).create(&version);
-        self.settle(upload.digest, commit, &kept.entity.name)
+        let module = self.changeable_module(op, module).await?.entity;
+        let taken = self.take_in_upload(op, &upload, &module.name).await?;
+        let mut in_flight = self.module_changes.lock().await;
+        let added = self.add_taken_in(&module, &upload, taken).await;
+        self.landed(&mut in_flight, upload.digest, added.is_ok())
             .await?;
+        added
+    }
+
+    async fn add_taken_in(
+        &self,
+        module: &Module,
+        upload: &Upload,
+        taken: TakenIn,
+    ) -> Result<(Module, ModuleVersion), Error> {
+        let mut kept = self.unchanged(module).await?;
+        let version = next_version(&mut kept.entity, upload, taken);
+        let commit = Commit::new().update(&kept).create(&version);
+        self.commit_change(commit, &kept.entity.name).await?;
         self.registry.put(&kept.entity, &version);
         Ok((kept.entity, version))
     }
@@ -93,18 +97,17 @@ impl Engine {
         module: &ModuleRef,
         version: u32,
     ) -> Result<(Module, ModuleVersion), Error> {
-        let mut kept = self.changeable_module(op, module).await?;
-        let version = self
-            .version_of(&kept.entity, version)
-            .await?
-            .ok_or_else(|| {
-                Error::NotFound(format!(
-                    "Module version not found [name={}, version={version}]",
-                    kept.entity.name
-                ))
-            })?;
+        let module = self.changeable_module(op, module).await?.entity;
+        let version = self.version_of(&module, version).await?.ok_or_else(|| {
+            Error::NotFound(format!(
+                "Module version not found [name={}, version={version}]",
+                module.name
+            ))
+        })?;
         self.verify_again(&op.project_id, &version.entity).await?;
         self.executor.prepare(version.entity.digest).await?;
+        let changes = self.module_changes.lock().await;
+        let mut kept = self.unchanged(&module).await?;
         kept.entity.version = version.entity.version;
         kept.entity.digest = version.entity.digest;
         kept.entity.signature = version.entity.signature.clone();
@@ -112,7 +115,53 @@ impl Engine {
         self.commit_change(Commit::new().update(&kept), &kept.entity.name)
             .await?;
         self.registry.put(&kept.entity, &version.entity);
+        drop(changes);
         Ok((kept.entity, version.entity))
+    }
+
+    /// Publishes a module, or makes it private again. Where it was public and is not shared, new runs do not find it;
+    /// those under way go on.
+    ///
+    /// # Errors
+    /// When there is no such module of the caller's, or a public one has its name.
+    pub async fn set_module_scope(
+        &self,
+        op: &Operation,
+        module: &ModuleRef,
+        scope: Scope,
+    ) -> Result<(Module, ModuleVersion), Error> {
+        let changes = self.module_changes.lock().await;
+        let mut kept = self.changeable_module(op, module).await?;
+        let current = self.version_of(&kept.entity, kept.entity.version).await?;
+        let version = current.ok_or_else(|| not_found(module))?.entity;
+        if kept.entity.scope != scope {
+            let old_claims = claims(&kept.entity, &version);
+            kept.entity.scope = scope;
+            kept.entity.updated_at = Some(self.clock.now());
+            let new_claims = claims(&kept.entity, &version);
+            let commit = Commit::new().update(&kept);
+            let commit = reclaim(commit, kept.entity.id, &old_claims, new_claims);
+            self.commit_change(commit, &kept.entity.name).await?;
+            self.registry.put(&kept.entity, &version);
+        }
+        drop(changes);
+        Ok((kept.entity, version))
+    }
+
+    /// `module` as it is kept now, with the same versions as when it was read: what its members answered meanwhile is
+    /// no conflict, or they could keep its owner from changing it.
+    async fn unchanged(&self, module: &Module) -> Result<Kept<Module>, Error> {
+        let kept = store::find::<Module>(&*self.store, module.id.uuid()).await?;
+        let kept = kept.ok_or_else(|| not_found(&ModuleRef::Id(module.id)))?;
+        let numbers = |module: &Module| (module.version, module.latest_version);
+        if numbers(&kept.entity) == numbers(module) {
+            Ok(kept)
+        } else {
+            Err(Error::Conflict(format!(
+                "Module changed meanwhile [name={}]",
+                module.name
+            )))
+        }
     }
 
     async fn take_in_upload(
@@ -130,26 +179,23 @@ impl Engine {
         })
     }
 
-    /// Deletes a module with all its versions. Components that runs under way began with stay.
+    /// Deletes a module with all its versions and members. Components that runs under way began with stay.
     ///
     /// # Errors
     /// When there is no such module of the caller's, or the host ships it.
     pub async fn delete_module(&self, op: &Operation, module: &ModuleRef) -> Result<(), Error> {
+        let in_flight = self.module_changes.lock().await;
         let kept = self.changeable_module(op, module).await?;
         let versions = self.versions_of(&kept.entity).await?;
-        let mut commit = Commit::new().delete(&kept);
+        let members = self.members_of(Shareable::Module(kept.entity.id)).await?;
+        let mut commit = without_members(Commit::new().delete(&kept), &members);
         for version in &versions {
             commit = commit.delete(version);
         }
         if let Some(version) = versions.first() {
-            for key in claims(&kept.entity, &version.entity) {
-                commit = commit.and(Write::Release {
-                    kind: Kind::Module,
-                    key,
-                });
-            }
+            let old_claims = claims(&kept.entity, &version.entity);
+            commit = reclaim(commit, kept.entity.id, &old_claims, Vec::new());
         }
-        let in_flight = self.module_changes.lock().await;
         self.commit_change(commit, &kept.entity.name).await?;
         self.registry.remove(&kept.entity);
         for version in &versions {
@@ -194,13 +240,35 @@ fn current_version(module: &Module, upload: &Upload, taken: TakenIn) -> ModuleVe
     }
 }
 
-/// The unique values that a module holds: its name in its project, and, when it is public, the prefixes of its actions.
+/// The unique value of a module's name in a project that has or accepted it.
+pub(super) fn name_claim(project: &ProjectId, name: &ModuleName) -> String {
+    format!("name/{project}/{name}")
+}
+
+/// `commit` with what takes a module's unique values from `old` to `new`.
+pub(super) fn reclaim(commit: Commit, id: ModuleId, old: &[String], new: Vec<String>) -> Commit {
+    let kind = Kind::Module;
+    let released = old.iter().filter(|key| !new.contains(key)).cloned();
+    let commit = released.fold(commit, |commit, key| {
+        commit.and(Write::Release { kind, key })
+    });
+    let claimed = new.into_iter().filter(|key| !old.contains(key));
+    claimed.fold(commit, |commit, key| {
+        let id = id.uuid();
+        commit.and(Write::Claim { kind, key, id })
+    })
+}
+
+/// The unique values that a module holds: its name in its project and in those that accepted it, and, when it is public,
+/// the prefixes of its actions.
 pub(super) fn claims(module: &Module, version: &ModuleVersion) -> Vec<String> {
     let mut claims = Vec::new();
     match &module.project_id {
-        Some(project) => claims.push(format!("name/{project}/{}", module.name)),
+        Some(project) => claims.push(name_claim(project, &module.name)),
         None => claims.push(format!("system/{}", module.name)),
     }
+    let members = module.shared_with.iter();
+    claims.extend(members.map(|project| name_claim(project, &module.name)));
     if module.scope == Scope::Public {
         let mut prefixes: Vec<String> = version
             .actions

@@ -1,4 +1,5 @@
-//! The actions that callers can name: of their own project's modules first, then of public and system ones.
+//! The actions that callers can name: of the modules that their project has or accepted first, then of public and
+//! system ones.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,7 +10,8 @@ use super::{Engine, Error, lists::bad_marker};
 use crate::{
     domain::{
         ActionName, ActionSpec, BadSchema, Cell, Digest, ListRequest, Module, ModuleId, ModuleName,
-        ModuleVersion, Operation, Order, Page, ProjectId, Reach, Schema, Scope, SortKey, Timestamp,
+        ModuleSignature, ModuleVersion, Operation, Order, Page, ProjectId, Reach, Schema, Scope,
+        SortKey, Timestamp,
     },
     store::{self, Kept, List},
 };
@@ -25,6 +27,8 @@ pub struct ModuleFacts {
     pub version: u32,
     /// The current version's component.
     pub digest: Digest,
+    /// Who signed that version.
+    pub signature: Option<ModuleSignature>,
     /// Who sees it.
     pub scope: Scope,
     /// Whose it is; none for a system module.
@@ -33,6 +37,17 @@ pub struct ModuleFacts {
     pub created_at: Timestamp,
     /// When another version became current.
     pub updated_at: Option<Timestamp>,
+}
+
+impl ModuleFacts {
+    fn is_of(&self, project: &ProjectId) -> bool {
+        self.project_id.as_ref() == Some(project)
+    }
+
+    /// Whether `project` uses it because another one shares it.
+    pub(super) fn is_shared_with(&self, project: &ProjectId) -> bool {
+        self.scope == Scope::Private && !self.is_of(project)
+    }
 }
 
 /// An action that callers can name.
@@ -80,8 +95,11 @@ pub(super) struct Registry(RwLock<Owners>);
 
 #[derive(Debug, Default)]
 struct Owners {
+    /// Of the modules that a project has or accepted; it has claimed their names, so none stands for two.
     own: HashMap<ProjectId, Actions>,
     public: Actions,
+    /// In which projects' `own` a module's actions are.
+    users: HashMap<ModuleId, Vec<ProjectId>>,
 }
 
 impl Registry {
@@ -112,8 +130,11 @@ impl Registry {
     /// What belongs to `project`, by name.
     fn owned_by(&self, project: &ProjectId) -> Vec<Arc<Action>> {
         let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let own = owners.own.get(project).map(Actions::values);
-        own.into_iter().flatten().cloned().collect()
+        let used = owners.own.get(project).map(Actions::values);
+        let used = used.into_iter().flatten();
+        used.filter(|action| action.module.is_of(project))
+            .cloned()
+            .collect()
     }
 
     /// Everything there is, by name and module.
@@ -121,7 +142,10 @@ impl Registry {
         let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let is_system = |action: &&Arc<Action>| action.module.project_id.is_none();
         let system = owners.public.values().filter(is_system);
-        let own = owners.own.values().flat_map(Actions::values);
+        let own = owners.own.iter().flat_map(|(project, used)| {
+            let is_own = move |action: &&Arc<Action>| action.module.is_of(project);
+            used.values().filter(is_own)
+        });
         let mut all: Vec<_> = system.chain(own).cloned().collect();
         drop(owners);
         all.sort_by(|a, b| (&a.spec.name, a.module.id).cmp(&(&b.spec.name, b.module.id)));
@@ -135,13 +159,20 @@ impl Registry {
             name: module.name.clone(),
             version: module.version,
             digest: module.digest,
+            signature: module.signature.clone(),
             scope: module.scope,
             project_id: module.project_id.clone(),
             created_at: module.created_at,
             updated_at: module.updated_at,
         });
         let mut owners = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        owners.remove(module);
+        owners.remove(module.id);
+        let users: Vec<ProjectId> = module
+            .project_id
+            .iter()
+            .chain(&module.shared_with)
+            .cloned()
+            .collect();
         for spec in &version.actions {
             let action = Arc::new(Action {
                 module: Arc::clone(&facts),
@@ -151,14 +182,23 @@ impl Registry {
             if module.scope == Scope::Public {
                 owners.public.insert(spec.name.clone(), Arc::clone(&action));
             }
-            if let Some(project) = &module.project_id {
+            for project in &users {
                 owners
                     .own
                     .entry(project.clone())
                     .or_default()
-                    .insert(spec.name.clone(), action);
+                    .insert(spec.name.clone(), Arc::clone(&action));
             }
         }
+        owners.users.insert(module.id, users);
+    }
+
+    /// Whether a public or system module other than `except` offers actions with this prefix.
+    pub(super) fn is_public_prefix(&self, prefix: &ModuleName, except: ModuleId) -> bool {
+        let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        owners.public.values().any(|action| {
+            action.module.id != except && action.spec.name.prefix() == prefix.as_str()
+        })
     }
 
     /// Forgets the actions of `module`.
@@ -166,20 +206,19 @@ impl Registry {
         self.0
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(module);
+            .remove(module.id);
     }
 }
 
 impl Owners {
-    fn remove(&mut self, module: &Module) {
-        self.public
-            .retain(|_, action| action.module.id != module.id);
-        if let Some(project) = &module.project_id
-            && let Some(own) = self.own.get_mut(project)
-        {
-            own.retain(|_, action| action.module.id != module.id);
-            if own.is_empty() {
-                self.own.remove(project);
+    fn remove(&mut self, module: ModuleId) {
+        self.public.retain(|_, action| action.module.id != module);
+        for project in self.users.remove(&module).unwrap_or_default() {
+            if let Some(own) = self.own.get_mut(&project) {
+                own.retain(|_, action| action.module.id != module);
+                if own.is_empty() {
+                    self.own.remove(&project);
+                }
             }
         }
     }

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{Engine, Error, Upload};
-use crate::domain::{ModuleSignature, ModuleVersion, ProjectId};
+use super::{Engine, Error, ModuleFacts, Upload};
+use crate::domain::{ModuleName, ModuleSignature, ModuleVersion, ProjectId};
 
 /// Every project, in a list of projects.
 const EVERY: &str = "*";
@@ -156,6 +156,18 @@ impl ModuleSettings {
         None
     }
 
+    /// Whether `project` takes what was verified as `signature` when another project uploaded it.
+    fn takes_shared(&self, project: &ProjectId, signature: Option<&ModuleSignature>) -> bool {
+        let is_by = |signature: &ModuleSignature| {
+            self.trusted_keys.iter().any(|trusted| {
+                trusted.name == signature.key_name
+                    && trusted.key.id.to_string() == signature.key_id
+                    && holds_for(&trusted.projects, project)
+            })
+        };
+        !self.is_required(project) || signature.is_some_and(is_by)
+    }
+
     fn is_required(&self, project: &ProjectId) -> bool {
         holds_for(&self.require_signature, project)
     }
@@ -227,6 +239,37 @@ impl Engine {
         });
         let verified = verified.await.map_err(|error| Error::Host(error.into()))?;
         verified.map_err(|fault| fault.refusal(""))
+    }
+
+    /// Refuses a version of a shared module whose signature does not hold for `project`, where one is required: it was
+    /// verified for the project that uploaded it.
+    pub(super) fn check_shared_signature(
+        &self,
+        project: &ProjectId,
+        name: &ModuleName,
+        version: u32,
+        signature: Option<&ModuleSignature>,
+    ) -> Result<(), Error> {
+        if self.settings.modules.takes_shared(project, signature) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(format!(
+            "This project takes only signed modules ([modules] require_signature), and version {version} of the shared \
+             module {name} is not signed with a key that the host trusts for it."
+        )))
+    }
+
+    /// The same for a run of an action of `module`: its owner may have uploaded another version since it was accepted.
+    pub(super) fn check_shared_action(
+        &self,
+        project: &ProjectId,
+        module: &ModuleFacts,
+    ) -> Result<(), Error> {
+        if module.is_shared_with(project) {
+            let signature = module.signature.as_ref();
+            self.check_shared_signature(project, &module.name, module.version, signature)?;
+        }
+        Ok(())
     }
 
     /// Whether `version`, taken in before, would be accepted now: keys are removed, and signatures become required.
@@ -424,6 +467,30 @@ mod tests {
             fault.contains("require_signature") && fault.contains("minisign -Sm"),
             "{fault}"
         );
+    }
+
+    #[test]
+    fn a_shared_module_is_signed_by_a_key_that_holds_for_the_member_too() {
+        let (release, own) = (pair(), pair());
+        let keys = vec![
+            trusted("release", &release, &["*"]),
+            trusted("own", &own, &["p"]),
+        ];
+        let settings = trusting(keys, &["q"]);
+        let by = |pair: &KeyPair| {
+            let text = sign(pair, COMPONENT);
+            verify(&settings, "p", Some(&text), COMPONENT).unwrap()
+        };
+        let takes = |project: &str, signature: Option<&ModuleSignature>| {
+            settings.takes_shared(&ProjectId::new(project), signature)
+        };
+        assert!(takes("q", by(&release).as_ref()));
+        assert!(!takes("q", by(&own).as_ref()));
+        assert!(!takes("q", None));
+        assert!(takes("r", None));
+        // A key of the same name is another key.
+        let renamed = trusting(vec![trusted("release", &own, &["*"])], &["q"]);
+        assert!(!renamed.takes_shared(&ProjectId::new("q"), by(&release).as_ref()));
     }
 
     #[test]

@@ -67,6 +67,7 @@ impl Engine {
                     start.name
                 ))
             })?;
+        self.check_shared_action(&op.project_id, &action.module)?;
         let input = check_input(&action, start.input)?;
         let is_asynchronous = action.spec.asynchronous;
         if is_asynchronous && start.params.run_sync {

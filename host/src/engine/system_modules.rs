@@ -6,11 +6,11 @@ use tracing::{info, warn};
 
 use super::{
     Engine, Error, ModuleRef, Upload,
-    modules::{TakenIn, claims, next_version},
+    modules::{TakenIn, claims, next_version, reclaim},
 };
 use crate::{
-    domain::{Digest, Module, ModuleId, ModuleName, ModuleVersion, Scope},
-    store::{Commit, Kept, Kind, Write},
+    domain::{Digest, Module, ModuleId, ModuleName, Scope},
+    store::{Commit, Kept},
 };
 
 impl Engine {
@@ -72,6 +72,7 @@ impl Engine {
                 latest_version: 0,
                 digest: upload.digest,
                 signature: None,
+                shared_with: Vec::new(),
                 created_at: now,
                 updated_at: None,
             },
@@ -88,41 +89,15 @@ impl Engine {
             at: now,
         };
         let version = next_version(&mut kept.entity, &upload, taken);
-        let commit = self.replacing(&kept, &version, old_claims);
-        self.settle(upload.digest, commit, &name).await?;
-        self.registry.put(&kept.entity, &version);
+        let new_claims = claims(&kept.entity, &version);
+        let commit = Commit::new().update(&kept).create(&version);
+        let commit = reclaim(commit, kept.entity.id, &old_claims, new_claims);
+        self.settle(commit, &kept.entity, &version).await?;
         info!(
             module.name = %name, module.digest = %upload.digest, version = kept.entity.version, is_new,
             "took in system module `{name}`",
         );
         Ok(())
-    }
-
-    fn replacing(
-        &self,
-        kept: &Kept<Module>,
-        version: &ModuleVersion,
-        old_claims: Vec<String>,
-    ) -> Commit {
-        let new_claims = claims(&kept.entity, version);
-        let mut commit = Commit::new().update(kept).create(version);
-        for key in old_claims.iter().filter(|key| !new_claims.contains(key)) {
-            commit = commit.and(Write::Release {
-                kind: Kind::Module,
-                key: key.clone(),
-            });
-        }
-        for key in new_claims
-            .into_iter()
-            .filter(|key| !old_claims.contains(key))
-        {
-            commit = commit.and(Write::Claim {
-                kind: Kind::Module,
-                key,
-                id: kept.entity.id.uuid(),
-            });
-        }
-        commit
     }
 }
 

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{Entity, Kind};
 use crate::domain::{
-    ActionExecution, ActionExecutionId, Cell, Environment, Module, ModuleVersion, ProjectId, Scope,
-    Sealed,
+    ActionExecution, ActionExecutionId, Cell, Environment, Member, Module, ModuleVersion,
+    ProjectId, Scope, Sealed,
 };
 
 /// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
@@ -76,6 +76,22 @@ impl Entity for KeptJournal {
     }
 }
 
+impl Entity for Member {
+    const KIND: Kind = Kind::Member;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        vec![("resource_id", self.resource.uuid().to_string())]
+    }
+}
+
 impl Entity for Module {
     const KIND: Kind = Kind::Module;
 
@@ -88,10 +104,13 @@ impl Entity for Module {
     }
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut keys = vec![
             ("name", self.name.to_string()),
             ("scope", self.scope.as_str().to_owned()),
-        ]
+        ];
+        let members = self.shared_with.iter();
+        keys.extend(members.map(|project| ("shared_with", project.to_string())));
+        keys
     }
 }
 
@@ -118,7 +137,8 @@ impl Entity for ModuleVersion {
 mod tests {
     use super::*;
     use crate::domain::{
-        Digest, EnvironmentId, EnvironmentName, ModuleId, ModuleName, ModuleVersionId, Timestamp,
+        Digest, EnvironmentId, EnvironmentName, MemberId, MemberStatus, ModuleId, ModuleName,
+        ModuleVersionId, Shareable, Timestamp,
     };
 
     #[test]
@@ -134,6 +154,16 @@ mod tests {
             latest_version: 1,
             digest,
             signature: None,
+            shared_with: vec![ProjectId::new("q")],
+            created_at: now,
+            updated_at: None,
+        };
+        let member = Member {
+            id: MemberId::generate(),
+            resource: Shareable::Module(module.id),
+            project_id: ProjectId::new("p"),
+            member_id: ProjectId::new("q"),
+            status: MemberStatus::Pending,
             created_at: now,
             updated_at: None,
         };
@@ -168,6 +198,7 @@ mod tests {
             Kind::Environment.index_names()
         );
         assert_eq!(names(module.index_keys()), Kind::Module.index_names());
+        assert_eq!(names(member.index_keys()), Kind::Member.index_names());
         assert_eq!(
             names(version.index_keys()),
             Kind::ModuleVersion.index_names()

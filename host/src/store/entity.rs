@@ -17,6 +17,8 @@ pub enum Kind {
     Environment,
     /// The sealed log lines and request traces of a run.
     Journal,
+    /// A project that something is shared with.
+    Member,
     /// A module.
     Module,
     /// A version of a module.
@@ -29,6 +31,7 @@ impl Kind {
         Self::ActionExecution,
         Self::Environment,
         Self::Journal,
+        Self::Member,
         Self::Module,
         Self::ModuleVersion,
     ];
@@ -40,6 +43,7 @@ impl Kind {
             Self::ActionExecution => "action_execution",
             Self::Environment => "environment",
             Self::Journal => "journal",
+            Self::Member => "member",
             Self::Module => "module",
             Self::ModuleVersion => "module_version",
         }
@@ -52,7 +56,8 @@ impl Kind {
             Self::ActionExecution => &["name", "state", "updated_at"],
             Self::Environment => &["name", "scope", "public_name"],
             Self::Journal => &[],
-            Self::Module => &["name", "scope"],
+            Self::Member => &["resource_id"],
+            Self::Module => &["name", "scope", "shared_with"],
             Self::ModuleVersion => &["module_id", "digest"],
         }
     }

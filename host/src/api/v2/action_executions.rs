@@ -127,10 +127,12 @@ async fn list(
 /// `GET /v2/action_executions/{id}`: one, with its custom context.
 async fn get(
     State(app): State<App>,
-    Acting { op, .. }: Acting,
+    Acting { op, caller }: Acting,
     Path(id): Path,
 ) -> Result<Answer<ActionExecutionView>, ApiError> {
-    let execution = app.engine.action_execution(&op, parse_id(&id)?).await?;
+    let sight = app.sight(&caller, Rule::ActionExecutionsListAllProjects);
+    let id = parse_id(&id)?;
+    let execution = app.engine.action_execution(&op, id, sight).await?;
     let context = app.engine.custom_context(&op, &execution)?;
     Ok(Answer(ActionExecutionView::single(
         &execution,

@@ -3,6 +3,7 @@
 pub mod action_executions;
 pub mod actions;
 pub mod environments;
+pub mod members;
 pub mod modules;
 
 use super::routes::Routes;

@@ -1,8 +1,8 @@
-//! Modules: upload, look at, replace, roll back, delete.
+//! Modules: upload, look at, replace, roll back, publish, delete.
 
 use axum::{
     Json as Answer,
-    body::Body,
+    body::{Body, HttpBody as _},
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -15,6 +15,7 @@ mod consent;
 mod receive;
 
 use self::consent::ConsentView;
+use super::members::{self, Shared};
 use crate::{
     api::{
         App,
@@ -30,7 +31,7 @@ use crate::{
         Column, Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, Operation, ProjectId,
         Scope, Timestamp,
     },
-    engine::{ModuleRef, NewModule},
+    engine::{ModuleRef, NewModule, ShareableRef},
     policy::Rule,
 };
 
@@ -58,10 +59,18 @@ static LISTABLE: Listable<Module> = Listable {
     marker: |it| it.id.to_string(),
 };
 
+/// Modules as what is shared.
+const SHARED: Shared = Shared {
+    members: "/v2/modules/{module}/members",
+    member: "/v2/modules/{module}/members/{member_id}",
+    parse: |text| parse_ref(text).map(ShareableRef::Module),
+    all_projects: Rule::ModulesListAllProjects,
+};
+
 /// Adds the routes of modules.
 pub(super) fn routes(routes: Routes) -> Routes {
     const OK: StatusCode = StatusCode::OK;
-    routes
+    let routes = routes
         .post(
             "/v2/modules",
             Rule::ModulesCreate,
@@ -90,7 +99,12 @@ pub(super) fn routes(routes: Routes) -> Routes {
             "/v2/modules/{module}",
             Rule::ModulesUpdate,
             Doc::new("Takes in a component as a module's next version, which becomes current.")
+                .query(&[(
+                    "scope",
+                    "private or public: changes the scope alone, without a body",
+                )])
                 .takes_wasm()
+                .or_no_body()
                 .answers::<ModuleView>(OK),
             update,
         )
@@ -113,7 +127,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .takes::<RollbackBody>()
                 .answers::<ModuleView>(OK),
             rollback,
-        )
+        );
+    members::routes(routes, SHARED)
 }
 
 /// The version to make current.
@@ -301,10 +316,12 @@ async fn list(
 /// `GET /v2/modules/{module}`: one with its versions.
 async fn get(
     State(app): State<App>,
-    Acting { op, .. }: Acting,
+    Acting { op, caller }: Acting,
     Path(module): Path,
 ) -> Result<Answer<ModuleView>, ApiError> {
-    let (module, versions) = app.engine.module(&op, &parse_ref(&module)?).await?;
+    let sight = app.sight(&caller, Rule::ModulesListAllProjects);
+    let module = parse_ref(&module)?;
+    let (module, versions) = app.engine.module(&op, &module, sight).await?;
     let current = versions.iter().find(|it| it.version == module.version);
     let view = with_consent(&app, &op, module, current);
     Ok(Answer(ModuleView {
@@ -313,16 +330,31 @@ async fn get(
     }))
 }
 
-/// `PUT /v2/modules/{module}`: takes in its next version.
+/// `PUT /v2/modules/{module}`: takes in its next version, or, with `scope`, changes its scope.
 async fn update(
     State(app): State<App>,
-    Acting { op, .. }: Acting,
+    Acting { op, caller }: Acting,
     Path(module): Path,
-    args: QueryArgs,
+    mut args: QueryArgs,
     request: Request,
 ) -> Result<Answer<ModuleView>, ApiError> {
+    let scope = args.take("scope");
     args.finish()?;
     let module = parse_ref(&module)?;
+    if scope.is_some() {
+        let scope = match parse_scope(&app, &caller, scope) {
+            Ok(scope) if request.body().is_end_stream() => scope,
+            Ok(_) => {
+                let refusal = ApiError::bad_request(
+                    "scope: is changed by a PUT without a body; send the component in a request of its own.",
+                );
+                return Err(receive::refuse(&app, request, refusal).await);
+            }
+            Err(refusal) => return Err(receive::refuse(&app, request, refusal).await),
+        };
+        let (module, version) = app.engine.set_module_scope(&op, &module, scope).await?;
+        return Ok(Answer(with_consent(&app, &op, module, Some(&version))));
+    }
     let received = receive::receive(&app, request).await?;
     let (module, version) = app
         .engine

@@ -85,6 +85,86 @@ async fn a_push_under_a_name_of_somebody_elses_tells_the_conflict() {
 }
 
 #[tokio::test]
+async fn members_are_added_answered_for_and_removed() {
+    let server = FakeServer::start(|request: &Request| match request.line.as_str() {
+        "DELETE /v2/modules/m/members/p2" => Answer::json(204, &json!(null)),
+        "GET /v2/modules/m/members" => Answer::json(
+            200,
+            &json!({"members": [{"member_id": "p2", "status": "pending"}]}),
+        ),
+        line if line.starts_with('G') => Answer::json(200, &json!({"member_id": "p1"})),
+        _ => Answer::json(200, &request.json()),
+    })
+    .await;
+    let keystone = keystone().await;
+    let auth_url = format!("{}/v3", keystone.url);
+    let env = [
+        ("ZONDA_URL", server.url.as_str()),
+        ("OS_AUTH_URL", &auth_url),
+        ("OS_USERNAME", "ann"),
+        ("OS_PASSWORD", "right"),
+        ("OS_PROJECT_NAME", "demo"),
+    ];
+    let member = async |args: &[&str]| {
+        let ended = zonda(
+            &[&["module", "member"], args, &["-f", "json"]].concat(),
+            &env,
+        )
+        .await;
+        assert_eq!(ended.code, 0, "{}", ended.notes);
+        serde_json::from_str::<serde_json::Value>(&ended.out).unwrap_or_default()
+    };
+    assert_eq!(
+        member(&["add", "m", "p2"]).await,
+        json!({"member_id": "p2"})
+    );
+    assert_eq!(member(&["list", "m"]).await[0]["member_id"], "p2");
+    assert_eq!(
+        member(&["accept", "m"]).await,
+        json!({"status": "accepted"})
+    );
+    assert_eq!(
+        member(&["reject", "m"]).await,
+        json!({"status": "rejected"})
+    );
+    member(&["show", "m"]).await;
+    member(&["remove", "m", "p2"]).await;
+    let expected = [
+        "POST /v2/modules/m/members",
+        "GET /v2/modules/m/members",
+        "PUT /v2/modules/m/members/p1",
+        "PUT /v2/modules/m/members/p1",
+        "GET /v2/modules/m/members/p1",
+        "DELETE /v2/modules/m/members/p2",
+    ];
+    assert_eq!(server.lines(), expected);
+    let unknown = ["module", "member", "accept", "m"];
+    let ended = zonda(&unknown, &[("ZONDA_URL", &server.url)]).await;
+    assert!(ended.notes.contains("your project"), "{}", ended.notes);
+    assert_eq!(ended.code, 2);
+}
+
+#[tokio::test]
+async fn the_scope_of_a_module_is_set_without_a_component() {
+    let server = FakeServer::start(|request: &Request| {
+        assert!(request.body.is_empty());
+        Answer::json(200, &json!({"name": "m"}))
+    })
+    .await;
+    let env = [("ZONDA_URL", server.url.as_str())];
+    for scope in ["--public", "--private"] {
+        let ended = zonda(&["module", "set", "m", scope], &env).await;
+        assert_eq!(ended.code, 0, "{}", ended.notes);
+    }
+    let expected = [
+        "PUT /v2/modules/m?scope=public",
+        "PUT /v2/modules/m?scope=private",
+    ];
+    assert_eq!(server.lines(), expected);
+    assert!(Cli::try_parse_from(["zonda", "module", "set", "m"]).is_err());
+}
+
+#[tokio::test]
 async fn a_list_follows_its_links_on_the_server_that_the_user_named() {
     let server = FakeServer::start(|request: &Request| {
         let last = request.line.contains("marker=b");

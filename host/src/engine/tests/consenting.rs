@@ -77,7 +77,11 @@ async fn a_caller_lowers_the_budget_and_never_raises_it() {
 #[tokio::test]
 async fn a_module_is_shown_with_what_is_granted_to_the_callers_project() {
     let host = host(vec![grant("p", "t", Some(3))]).await;
-    let (module, mut versions) = host.engine.module(&op("p"), &named("t")).await.unwrap();
+    let (module, mut versions) = host
+        .engine
+        .module(&op("p"), &named("t"), Sight::Project)
+        .await
+        .unwrap();
     let mut version = versions.remove(0);
     let rule = |method: &str, path: &str| AccessRule {
         service_type: "compute".to_owned(),

@@ -7,6 +7,7 @@ mod modules;
 mod reading;
 mod recovering;
 mod secrets;
+mod sharing;
 mod starting;
 mod worker;
 
@@ -26,7 +27,7 @@ use crate::{
     domain::{
         AccessRule, ActionExecution, ActionExecutionId, ActionName, ActionSpec, Digest, Failure,
         JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Outcome, Params, ProjectId,
-        RequestContext, Scope, State, Timestamp,
+        RequestContext, Scope, Sight, State, Timestamp,
     },
     executor::{Call, FakeExecutor, HeldRun, HeldRuns},
     openstack::{self, Clouds},
@@ -152,7 +153,10 @@ impl Host {
     }
 
     async fn get(&self, id: ActionExecutionId) -> ActionExecution {
-        self.engine.action_execution(&op("p"), id).await.unwrap()
+        self.engine
+            .action_execution(&op("p"), id, Sight::Project)
+            .await
+            .unwrap()
     }
 
     async fn update(

@@ -31,7 +31,11 @@ impl Host {
     }
 
     async fn versions(&self, name: &str) -> Vec<u32> {
-        let (_, versions) = self.engine.module(&op("p"), &named(name)).await.unwrap();
+        let (_, versions) = self
+            .engine
+            .module(&op("p"), &named(name), Sight::Project)
+            .await
+            .unwrap();
         versions.iter().map(|version| version.version).collect()
     }
 }
@@ -51,7 +55,9 @@ async fn a_private_module_is_its_own_projects() {
     assert_eq!(host.modules_of(None).await, ["t", "own"]);
     for reference in [named("own"), ModuleRef::Id(module.id)] {
         assert!(matches!(
-            host.engine.module(&op("q"), &reference).await,
+            host.engine
+                .module(&op("q"), &reference, Sight::Project)
+                .await,
             Err(Error::NotFound(_))
         ));
         assert!(matches!(
@@ -118,7 +124,9 @@ async fn deleting_takes_all_versions_and_components() {
     assert_eq!(host.executor.kept().len(), 1);
     assert_eq!(host.means("p", "own.other"), None);
     assert!(matches!(
-        host.engine.module(&op("p"), &named("own")).await,
+        host.engine
+            .module(&op("p"), &named("own"), Sight::Project)
+            .await,
         Err(Error::NotFound(_))
     ));
     // The name is free again.
@@ -175,7 +183,11 @@ async fn an_own_action_comes_before_a_public_one_of_that_name() {
         .unwrap();
     assert_eq!(host.means("p", "own.echo"), Some(own.digest));
     assert_eq!(host.means("r", "own.echo"), Some(public.digest));
-    let (seen, _) = host.engine.module(&op("p"), &named("own")).await.unwrap();
+    let (seen, _) = host
+        .engine
+        .module(&op("p"), &named("own"), Sight::Project)
+        .await
+        .unwrap();
     assert_eq!(seen.id, own.id);
     host.engine
         .delete_module(&op("p"), &named("own"))
@@ -242,7 +254,12 @@ async fn a_public_module_is_changed_by_its_own_project_alone() {
     let host = Host::start().await;
     let upload = host.upload("t.echo of q");
     let stranger = op("q");
-    assert!(host.engine.module(&stranger, &named("t")).await.is_ok());
+    assert!(
+        host.engine
+            .module(&stranger, &named("t"), Sight::Project)
+            .await
+            .is_ok()
+    );
     let added = host
         .engine
         .add_module_version(&stranger, &named("t"), upload)
@@ -267,7 +284,7 @@ async fn system_modules_are_upgraded_with_the_host_and_changed_by_nobody() {
     let old = host.means("q", "own.echo").unwrap();
     let (module, _) = host
         .engine
-        .module(&op("q"), &named("shipped"))
+        .module(&op("q"), &named("shipped"), Sight::Project)
         .await
         .unwrap();
     assert!(module.is_system());
@@ -292,7 +309,10 @@ async fn system_modules_are_upgraded_with_the_host_and_changed_by_nobody() {
     std::fs::write(&file, "\0asm own.echo upgraded").unwrap();
     let engine = host.another_engine().await;
     engine.load_system_modules(folder.path()).await.unwrap();
-    let (module, versions) = engine.module(&op("q"), &named("shipped")).await.unwrap();
+    let (module, versions) = engine
+        .module(&op("q"), &named("shipped"), Sight::Project)
+        .await
+        .unwrap();
     assert_eq!((module.version, versions.len()), (2, 2));
     assert_ne!(module.digest, old);
     assert!(
@@ -347,7 +367,7 @@ async fn a_signature_is_on_record_and_is_asked_for_again_when_rolling_back() {
     let signed = || signed_by(&pair, host.upload("own.echo"));
     let made = engine.create_module(&ann, new("own", signed())).await;
     assert_eq!(made.unwrap().0.signature.unwrap().key_name, "release");
-    let (_, versions) = engine.module(&ann, &own).await.unwrap();
+    let (_, versions) = engine.module(&ann, &own, Sight::Project).await.unwrap();
     assert!(versions[0].signature.is_some());
     assert_eq!(versions[0].uploaded_by.as_deref(), Some("ann"));
     let unsigned = host.upload("own.other");

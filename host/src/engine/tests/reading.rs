@@ -19,7 +19,9 @@ async fn another_projects_execution_is_not_there() {
         output: None,
     };
     assert!(matches!(
-        host.engine.action_execution(&other, id).await,
+        host.engine
+            .action_execution(&other, id, Sight::Project)
+            .await,
         Err(Error::NotFound(_))
     ));
     assert!(matches!(
@@ -80,7 +82,9 @@ async fn only_a_completed_execution_is_deleted_and_its_journal_with_it() {
         .await
         .unwrap();
     assert!(matches!(
-        host.engine.action_execution(&op("p"), id).await,
+        host.engine
+            .action_execution(&op("p"), id, Sight::Project)
+            .await,
         Err(Error::NotFound(_))
     ));
     let journal = crate::store::find::<crate::store::KeptJournal>(&*host.store, id.uuid()).await;

@@ -89,7 +89,11 @@ async fn a_saved_run_outlives_the_client_that_waits_for_it() {
     }
     loop {
         // It is kept right after it has left the runs under way.
-        match host.engine.action_execution(&op("p"), id).await {
+        match host
+            .engine
+            .action_execution(&op("p"), id, Sight::Project)
+            .await
+        {
             Ok(execution) => break assert_eq!(execution.state(), State::Success),
             Err(Error::NotFound(_)) => tokio::task::yield_now().await,
             Err(err) => panic!("{err}"),
