@@ -14,6 +14,9 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
+// The library's notices are for those who run it in production, and nobody reads more than the first line here.
+console.info = console.warn = () => {};
+
 const [modules, ...names] = process.argv.slice(2);
 const { default: Provider } = await import(pathToFileURL(path.join(modules, 'oidc-provider/lib/index.js')));
 
@@ -190,7 +193,7 @@ const server = http.createServer(async (request, response) => {
   }
 });
 
-// A connection that is closed just when a test sends its next request would fail that test.
+// A busy machine may leave a connection idle for long, and one that closes under a request would fail the test.
 server.keepAliveTimeout = 0;
 await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
 const url = `http://127.0.0.1:${server.address().port}`;

@@ -634,7 +634,8 @@ async fn a_token_comes_in_either_header_and_only_one_comes() {
     );
     let without_error = format!("Bearer realm=\"{}\"", provider.fake.url);
     let (auth, header) = ("authorization", "x-auth-token");
-    let cases: Vec<(Vec<(&str, &str)>, Option<&str>)> = vec![
+    type Headers<'a> = Vec<(&'a str, &'a str)>;
+    let cases: Vec<(Headers<'_>, Option<&str>)> = vec![
         (vec![(header, &plain)], None),
         (vec![(auth, &bearer)], None),
         (vec![(header, &plain), (auth, &bearer)], None),
