@@ -257,6 +257,7 @@ async fn a_keystone_that_hangs_is_waited_for_no_longer_than_the_setting() {
             timeout_secs: 1,
             ..KeystoneSettings::default()
         },
+        ..Settings::default()
     };
     let authenticator = Authenticator::new(&settings, clock).unwrap();
     for token in ["one", "two"] {

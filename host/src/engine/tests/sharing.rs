@@ -346,6 +346,7 @@ async fn shares_survive_a_restart_and_end_with_their_module() {
             kind: store::Kind::Member,
             project: None,
             index: None,
+            sort: None,
             order: crate::domain::Order::Ascending,
             after: None,
             limit: 10,
