@@ -65,7 +65,7 @@ fn execution(at: u64, projects: u64) -> anyhow::Result<ActionExecution> {
         target: None,
     };
     let mut execution = ActionExecution::start(new, started);
-    let outcome = if at % 8 == 0 {
+    let outcome = if at.is_multiple_of(8) {
         Outcome::Failed(Failure::new("no such server"))
     } else {
         Outcome::Done(JsonText::from_value(

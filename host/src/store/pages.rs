@@ -43,9 +43,9 @@ pub async fn page<E: Entity>(
         listings: &listings,
     };
     let items = match Plan::of(request, &listings) {
-        Plan::ById(order) => pages.by_id(order).await,
-        Plan::ByIndex(sort, ids) => pages.by_index(sort, ids).await,
-        Plan::ByAll => pages.by_all().await,
+        Plan::Ids(order) => pages.by_id(order).await,
+        Plan::Index(sort, ids) => pages.by_index(sort, ids).await,
+        Plan::Everything => pages.by_all().await,
     }?;
     Ok(Page {
         is_full: items.len() == request.limit,
@@ -56,22 +56,22 @@ pub async fn page<E: Entity>(
 /// How a page is found.
 enum Plan {
     /// Along ids in this direction.
-    ById(Order),
+    Ids(Order),
     /// Along an index key, and ids within equal values in this direction.
-    ByIndex(Sort, Order),
+    Index(Sort, Order),
     /// By a look at everything.
-    ByAll,
+    Everything,
 }
 
 impl Plan {
     fn of<E>(request: &ListRequest<E>, listings: &[Listing]) -> Self {
         let Some(first) = request.sort.first() else {
-            return Self::ById(Order::Ascending);
+            return Self::Ids(Order::Ascending);
         };
         let is_by_index = listings.iter().any(|listing| listing.index.is_some());
         let second = request.sort.get(1);
         match (first.column.walked, second) {
-            (Walked::ById, _) => Self::ById(first.order),
+            (Walked::ById, _) => Self::Ids(first.order),
             (Walked::ByIndex, Some(second))
                 if second.column.walked == Walked::ById && !is_by_index =>
             {
@@ -79,9 +79,9 @@ impl Plan {
                     name: first.column.name,
                     order: first.order,
                 };
-                Self::ByIndex(sort, second.order)
+                Self::Index(sort, second.order)
             }
-            (Walked::ByIndex | Walked::Not, _) => Self::ByAll,
+            (Walked::ByIndex | Walked::Not, _) => Self::Everything,
         }
     }
 }

@@ -417,7 +417,7 @@ mod tests {
             ("project_id=eq:other", Reach::OwnedBy(other.clone()), true),
             (
                 "project_id=other&all_tenants=false",
-                Reach::OwnedBy(other.clone()),
+                Reach::OwnedBy(other),
                 true,
             ),
             (
