@@ -633,10 +633,14 @@ fn every_list_has_a_rule_for_other_projects_objects_and_says_so() {
 }
 
 /// Answers that hold several objects and are not a list of a resource, each with what it is.
-const NO_LISTS: [(&str, &str); 3] = [
+const NO_LISTS: [(&str, &str); 4] = [
     ("/", "versions of the API"),
     ("/v2/action_executions/{id}/log", "lines of one run"),
     ("/v2/action_executions/{id}/requests", "requests of one run"),
+    (
+        "/v2/modules/{module}/members",
+        "few, of one object; who sees all modules sees theirs",
+    ),
 ];
 
 #[test]
