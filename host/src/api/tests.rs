@@ -635,7 +635,7 @@ fn every_list_has_a_rule_for_other_projects_objects_and_says_so() {
 }
 
 /// Answers that hold several objects and are not a list of a resource, each with what it is.
-const NO_LISTS: [(&str, &str); 6] = [
+const NO_LISTS: [(&str, &str); 7] = [
     ("/", "versions of the API"),
     ("/v1/catalog/packages", "none, for pollers"),
     (
@@ -648,6 +648,10 @@ const NO_LISTS: [(&str, &str); 6] = [
     ),
     ("/v2/action_executions/{id}/log", "lines of one run"),
     ("/v2/action_executions/{id}/requests", "requests of one run"),
+    (
+        "/v2/modules/{module}/members",
+        "few, of one object; who sees all modules sees theirs",
+    ),
 ];
 
 #[test]
