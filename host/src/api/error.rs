@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::error;
 
+use super::origin::Refusal;
 use crate::{engine, policy, telemetry::Chain};
 
 /// The body of every refusal.
@@ -30,6 +31,8 @@ pub(crate) struct ApiError {
     status: StatusCode,
     message: Cow<'static, str>,
     retry_after: Option<Duration>,
+    /// The policy rule that refuses it.
+    rule: Option<&'static str>,
 }
 
 impl ApiError {
@@ -38,6 +41,7 @@ impl ApiError {
             status,
             message: message.into(),
             retry_after: None,
+            rule: None,
         }
     }
 
@@ -115,8 +119,11 @@ impl ApiError {
 }
 
 impl From<policy::Forbidden> for ApiError {
-    fn from(_: policy::Forbidden) -> Self {
-        Self::forbidden("Operation forbidden (insufficient permissions)")
+    fn from(policy::Forbidden(rule): policy::Forbidden) -> Self {
+        Self {
+            rule: Some(rule),
+            ..Self::forbidden("Operation forbidden (insufficient permissions)")
+        }
     }
 }
 
@@ -125,7 +132,7 @@ impl From<engine::Error> for ApiError {
         match source {
             engine::Error::NotFound(what) => Self::not_found(what),
             engine::Error::BadInput(fault) => Self::bad_request(fault),
-            engine::Error::Forbidden(why) => Self::forbidden(why),
+            engine::Error::Forbidden(why) | engine::Error::OverQuota(why) => Self::forbidden(why),
             engine::Error::Conflict(what) => Self::new(StatusCode::CONFLICT, what),
             engine::Error::Refused(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
             engine::Error::Busy(why) => Self::busy(why, engine::Error::RETRY_AFTER),
@@ -145,12 +152,19 @@ impl IntoResponse for ApiError {
         } else {
             "Client"
         };
+        let refusal = (self.status == StatusCode::FORBIDDEN).then(|| Refusal {
+            rule: self.rule,
+            reason: self.message.clone(),
+        });
         let body = FaultView {
             faultcode,
             faultstring: self.message,
             debuginfo: None,
         };
         let mut response = (self.status, Json(body)).into_response();
+        if let Some(refusal) = refusal {
+            response.extensions_mut().insert(refusal);
+        }
         if let Some(after) = self.retry_after {
             let secs = HeaderValue::from(after.as_secs());
             response.headers_mut().insert(header::RETRY_AFTER, secs);

@@ -11,6 +11,7 @@ mod filter;
 mod fuzz;
 mod json_text;
 mod layers;
+mod origin;
 mod page;
 mod patience;
 mod root;
@@ -34,6 +35,7 @@ use tower::util::MapRequest;
 
 pub use doc::Doc;
 pub use error::FaultView;
+pub use origin::Peer;
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
 pub use v2::{action_executions, actions, modules};

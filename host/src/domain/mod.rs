@@ -3,6 +3,7 @@
 mod access;
 mod action;
 mod action_execution;
+mod audit_event;
 mod custom_context;
 mod digest;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod operation;
 mod outcome;
 mod page;
 mod project;
+mod quota;
 mod report;
 mod schema;
 mod secret;
@@ -30,10 +32,11 @@ pub use access::{
 };
 pub use action::ActionSpec;
 pub use action_execution::{ActionExecution, BadTransition, NewActionExecution, Params};
+pub use audit_event::{AuditEvent, AuditObject, AuditOutcome, ObjectType};
 pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
 pub use grant::{Grant, GrantedRule};
-pub use id::{ActionExecutionId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
+pub use id::{ActionExecutionId, AuditEventId, BadId, HostId, JobId, ModuleId, ModuleVersionId};
 pub use job::{Job, Work};
 pub use journal::{
     Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
@@ -41,10 +44,11 @@ pub use journal::{
 pub use json_text::JsonText;
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};
-pub use operation::{Operation, RequestContext};
+pub use operation::{Operation, Origin, RequestContext};
 pub use outcome::{Failure, Outcome};
 pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};
+pub use quota::{Limit, Limits, OwnLimits, ProjectQuotas, Tallies, Tally};
 pub use report::PlannedRequest;
 pub use schema::{BadSchema, Fault, Schema};
 pub use secret::{InClear, PrivateObject, Sealed, Secret, plain, plain_option, private_json, wipe};

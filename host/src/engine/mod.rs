@@ -1,12 +1,15 @@
 //! Operations: read, decide, commit. One event, one file.
 
 mod action_executions;
+mod apply;
+mod audit;
 mod complete_action;
 mod components;
 mod error;
 mod find_modules;
 mod grants;
 mod modules;
+mod quotas;
 mod registry;
 mod running;
 mod seals;
@@ -24,11 +27,13 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
 
 pub use action_executions::ListActionExecutions;
+pub use audit::AuditSettings;
 pub use components::Upload;
 pub use error::Error;
 pub use find_modules::{ListModules, ModuleRef};
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
 pub use modules::NewModule;
+pub use quotas::{QuotaSettings, QuotaState};
 pub use registry::{Action, ModuleFacts};
 pub use seals::reseal;
 pub use settings::Settings;
@@ -72,6 +77,8 @@ pub struct Engine {
     registry: registry::Registry,
     running: running::Running,
     work_added: Notify,
+    quota_book: quotas::QuotaBook,
+    refusals: audit::Refusals,
     /// Held from a check of who refers to a component to the deletion or the record that follows from it.
     module_changes: Mutex<components::UploadsInFlight>,
 }
@@ -93,6 +100,8 @@ impl Engine {
             registry: registry::Registry::default(),
             running: running::Running::default(),
             work_added: Notify::new(),
+            quota_book: quotas::QuotaBook::default(),
+            refusals: audit::Refusals::default(),
             module_changes: Mutex::default(),
         });
         engine.load_registry().await?;

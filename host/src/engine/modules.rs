@@ -2,11 +2,11 @@
 //!
 //! A refused upload leaves nothing; what an upload changes becomes visible in one step.
 
-use super::{Engine, Error, ModuleRef, Upload};
+use super::{Engine, Error, ModuleRef, Upload, apply::Act, components::changed};
 use crate::{
     domain::{
         ActionSpec, Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, ModuleVersionId,
-        Operation, Scope, Timestamp,
+        ObjectType, Operation, Scope, Tallies, Tally, Timestamp,
     },
     store::{Commit, Kind, Write},
 };
@@ -32,6 +32,10 @@ impl Engine {
         op: &Operation,
         new: NewModule,
     ) -> Result<(Module, ModuleVersion), Error> {
+        let wanted = Tallies::default()
+            .with(Tally::Modules, 1)
+            .with(Tally::Bytes, new.upload.size_bytes);
+        self.check_quotas(&op.project_id, wanted).await?;
         let taken = self.take_in_upload(op, &new.upload, &new.name).await?;
         let module = Module {
             id: ModuleId::generate(),
@@ -57,7 +61,10 @@ impl Engine {
                 })
             },
         );
-        self.settle(new.upload.digest, commit, &module.name).await?;
+        let act = Act::making(ObjectType::Module, module.id, Some(module.name.as_str()));
+        let committing = self.commit_for(op, act, commit);
+        self.settle(new.upload.digest, committing, &module.name)
+            .await?;
         self.registry.put(&module, &version);
         Ok((module, version))
     }
@@ -73,10 +80,14 @@ impl Engine {
         upload: Upload,
     ) -> Result<(Module, ModuleVersion), Error> {
         let mut kept = self.changeable_module(op, module).await?;
+        let wanted = Tallies::default().with(Tally::Bytes, upload.size_bytes);
+        self.check_quotas(&op.project_id, wanted).await?;
         let taken = self.take_in_upload(op, &upload, &kept.entity.name).await?;
         let version = next_version(&mut kept.entity, &upload, taken);
         let commit = Commit::new().update(&kept).create(&version);
-        self.settle(upload.digest, commit, &kept.entity.name)
+        let name = &kept.entity.name;
+        let act = Act::making(ObjectType::Module, kept.entity.id, Some(name.as_str()));
+        self.settle(upload.digest, self.commit_for(op, act, commit), name)
             .await?;
         self.registry.put(&kept.entity, &version);
         Ok((kept.entity, version))
@@ -109,8 +120,11 @@ impl Engine {
         kept.entity.digest = version.entity.digest;
         kept.entity.signature = version.entity.signature.clone();
         kept.entity.updated_at = Some(self.clock.now());
-        self.commit_change(Commit::new().update(&kept), &kept.entity.name)
-            .await?;
+        let name = &kept.entity.name;
+        let act = Act::changing(ObjectType::Module, kept.entity.id, Some(name.as_str()));
+        self.commit_for(op, act, Commit::new().update(&kept))
+            .await
+            .map_err(|error| changed(error, name))?;
         self.registry.put(&kept.entity, &version.entity);
         Ok((kept.entity, version.entity))
     }
@@ -150,7 +164,11 @@ impl Engine {
             }
         }
         let in_flight = self.module_changes.lock().await;
-        self.commit_change(commit, &kept.entity.name).await?;
+        let name = &kept.entity.name;
+        let act = Act::changing(ObjectType::Module, kept.entity.id, Some(name.as_str()));
+        self.commit_for(op, act, commit)
+            .await
+            .map_err(|error| changed(error, name))?;
         self.registry.remove(&kept.entity);
         for version in &versions {
             self.discard_unused(version.entity.digest, &in_flight)

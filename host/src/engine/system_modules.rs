@@ -89,7 +89,8 @@ impl Engine {
         };
         let version = next_version(&mut kept.entity, &upload, taken);
         let commit = self.replacing(&kept, &version, old_claims);
-        self.settle(upload.digest, commit, &name).await?;
+        self.settle(upload.digest, self.store.commit(commit), &name)
+            .await?;
         self.registry.put(&kept.entity, &version);
         info!(
             module.name = %name, module.digest = %upload.digest, version = kept.entity.version, is_new,

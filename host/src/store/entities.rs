@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Entity, Kind};
-use crate::domain::{ActionExecution, ActionExecutionId, Module, ModuleVersion, ProjectId, Sealed};
+use crate::domain::{
+    ActionExecution, ActionExecutionId, AuditEvent, Module, ModuleVersion, ProjectId,
+    ProjectQuotas, Sealed, Tallies, Tally,
+};
 
 /// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,14 @@ impl Entity for ActionExecution {
             ("state", self.state().to_string()),
         ]
     }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        let is_running = !self.state().is_completed();
+        Tallies::default()
+            .with(Tally::StoredActionExecutions, 1)
+            .with(Tally::RunningActionExecutions, u64::from(is_running))
+            .with(Tally::Bytes, body_bytes)
+    }
 }
 
 impl Entity for KeptJournal {
@@ -45,6 +56,10 @@ impl Entity for KeptJournal {
 
     fn project(&self) -> Option<&ProjectId> {
         Some(&self.project_id)
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
     }
 }
 
@@ -61,6 +76,10 @@ impl Entity for Module {
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
         vec![("name", self.name.to_string())]
+    }
+
+    fn tallies(&self, _: u64) -> Tallies {
+        Tallies::default().with(Tally::Modules, 1)
     }
 }
 
@@ -80,6 +99,38 @@ impl Entity for ModuleVersion {
             ("module_id", self.module_id.to_string()),
             ("digest", self.digest.hex()),
         ]
+    }
+
+    fn tallies(&self, _: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, self.size_bytes)
+    }
+}
+
+impl Entity for ProjectQuotas {
+    const KIND: Kind = Kind::Quota;
+
+    fn id(&self) -> Uuid {
+        Self::id_of(&self.project_id)
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn tallies(&self, _: u64) -> Tallies {
+        Tallies::default().with(Tally::OwnQuotas, 1)
+    }
+}
+
+impl Entity for AuditEvent {
+    const KIND: Kind = Kind::AuditEvent;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
     }
 }
 

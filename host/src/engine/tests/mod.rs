@@ -24,8 +24,8 @@ use crate::{
     clock::ManualClock,
     domain::{
         AccessRule, ActionExecution, ActionExecutionId, ActionName, ActionSpec, Digest, Failure,
-        JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Outcome, Params, ProjectId,
-        RequestContext, Scope, State, Timestamp,
+        JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Origin, Outcome, Params,
+        ProjectId, RequestContext, Scope, State, Timestamp,
     },
     executor::{Call, FakeExecutor, HeldRun, HeldRuns},
     openstack::{self, Clouds},
@@ -288,6 +288,11 @@ fn op(project: &str) -> Operation {
         project_id: ProjectId::new(project),
         user_id: Some("ann".into()),
         request: RequestContext::resumed(&"req-1".into()),
+        origin: Origin {
+            user_name: Some("Ann".into()),
+            rule: "some:rule",
+            ..Origin::default()
+        },
     }
 }
 
