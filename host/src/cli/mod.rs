@@ -3,6 +3,7 @@
 mod action;
 mod action_execution;
 mod api_client;
+mod audit;
 mod cloud_fields;
 mod clouds_yaml;
 mod environment;
@@ -15,6 +16,7 @@ mod module;
 mod options;
 mod output;
 mod progress;
+mod quota;
 mod report;
 mod run_action;
 mod sanitize;
@@ -31,10 +33,12 @@ use clap::{Parser, Subcommand};
 
 pub use action::ActionCommand;
 pub use action_execution::ActionExecutionCommand;
+pub use audit::AuditCommand;
 pub use error::Error;
 pub use keystone_login::Error as KeystoneError;
 pub use module::ModuleCommand;
 pub use options::{CommonArgs, ListArgs};
+pub use quota::QuotaCommand;
 
 use environment::Environment;
 use session::Session;
@@ -141,6 +145,12 @@ pub enum ClientCommand {
     /// See, cancel and complete runs of actions.
     #[command(subcommand)]
     ActionExecution(ActionExecutionCommand),
+    /// See what projects may have and have, and change it.
+    #[command(subcommand)]
+    Quota(QuotaCommand),
+    /// See who did what (administrators).
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// Runs a client command to its end: results on standard output, everything else on standard error.
@@ -175,6 +185,8 @@ async fn dispatch(command: &ClientCommand, session: &mut Session<'_>) -> Result<
         ClientCommand::ActionExecution(command) => {
             action_execution::run(command, session).await.map(|()| 0)
         }
+        ClientCommand::Quota(command) => quota::run(command, session).await.map(|()| 0),
+        ClientCommand::Audit(command) => audit::run(command, session).await.map(|()| 0),
     }
 }
 

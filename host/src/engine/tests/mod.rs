@@ -1,8 +1,10 @@
 //! The engine over a real store, with an executor and a clock that do as they are told.
 
+mod auditing;
 mod completing;
 mod consenting;
 mod modules;
+mod quotas;
 mod reading;
 mod recovering;
 mod secrets;
