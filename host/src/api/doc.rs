@@ -6,14 +6,18 @@ use serde_json::{Map, Value, json};
 
 use super::{
     error::FaultView,
+    list::Listable,
     routes::{Access, Route},
 };
+use crate::policy::Rule;
 
 type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 #[derive(Debug, Clone, Copy)]
 enum Content {
     Json(SchemaOf),
+    /// A page of a list, by the schema of its items.
+    Page(SchemaOf),
     Wasm,
     Text,
 }
@@ -23,10 +27,19 @@ enum Content {
 pub struct Doc {
     summary: &'static str,
     query: &'static [(&'static str, &'static str)],
+    list: Option<List>,
+    all_projects: Option<Rule>,
     headers: bool,
     takes: Option<Content>,
     status: StatusCode,
     answers: Option<Content>,
+}
+
+/// What a list takes and answers.
+#[derive(Debug, Clone)]
+struct List {
+    collection: &'static str,
+    arguments: Vec<(&'static str, String)>,
 }
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -40,11 +53,49 @@ impl Doc {
         Self {
             summary,
             query: &[],
+            list: None,
+            all_projects: None,
             headers: false,
             takes: None,
             status: StatusCode::NO_CONTENT,
             answers: None,
         }
+    }
+
+    /// It answers a page of `V`, when it is added by [`Routes::list`](super::Routes::list).
+    #[must_use]
+    pub fn lists<V: JsonSchema>(mut self) -> Self {
+        self.status = StatusCode::OK;
+        self.answers = Some(Content::Page(schema_of::<V>));
+        self
+    }
+
+    /// It is the list that `listable` tells of.
+    pub(super) fn list_of<T>(mut self, listable: &Listable<T>) -> Self {
+        self.list = Some(List {
+            collection: listable.collection,
+            arguments: listable.arguments(),
+        });
+        self.all_projects(listable.all_projects)
+    }
+
+    /// It shows other projects' objects too, under `rule`.
+    #[must_use]
+    pub const fn all_projects(mut self, rule: Rule) -> Self {
+        self.all_projects = Some(rule);
+        self
+    }
+
+    /// The rule under which it shows other projects' objects.
+    #[must_use]
+    pub const fn all_projects_rule(&self) -> Option<Rule> {
+        self.all_projects
+    }
+
+    /// Whether it is a list that a [`Listable`] tells of.
+    #[must_use]
+    pub const fn is_list(&self) -> bool {
+        self.list.is_some()
     }
 
     /// It takes these arguments of the query: names and descriptions.
@@ -107,7 +158,9 @@ impl Doc {
 
     /// The names of its query arguments.
     pub fn query_names(&self) -> impl Iterator<Item = &'static str> {
-        self.query.iter().map(|(name, _)| *name)
+        let list = self.list.iter().flat_map(|list| &list.arguments);
+        let list = list.map(|(name, _)| *name);
+        self.query.iter().map(|(name, _)| *name).chain(list)
     }
 }
 
@@ -146,7 +199,10 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
     let mut parameters: Vec<Value> = path_parameters(route.path)
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
-    for (name, description) in doc.query {
+    let arguments = doc.query.iter().map(|(name, does)| (*name, *does));
+    let of_list = doc.list.iter().flat_map(|list| &list.arguments);
+    let of_list = of_list.map(|(name, does)| (*name, does.as_str()));
+    for (name, description) in arguments.chain(of_list) {
         parameters.push(
             json!({ "name": name, "in": "query", "description": description,
                                 "schema": { "type": "string" } }),
@@ -167,7 +223,7 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
     }
     let mut answer = json!({ "description": doc.status.canonical_reason() });
     if let (Some(content), Value::Object(members)) = (doc.answers, &mut answer) {
-        members.insert("content".to_owned(), media(content, generator));
+        members.insert("content".to_owned(), media(doc, content, generator));
     }
     let mut responses = Map::new();
     responses.insert(doc.status.as_u16().to_string(), answer);
@@ -179,8 +235,11 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
         json!({ "summary": doc.summary, "parameters": parameters, "responses": responses });
     if let Value::Object(members) = &mut operation {
         if let Some(content) = doc.takes {
-            let body = json!({ "required": true, "content": media(content, generator) });
+            let body = json!({ "required": true, "content": media(doc, content, generator) });
             members.insert("requestBody".to_owned(), body);
+        }
+        if let Some(rule) = doc.all_projects {
+            members.insert("x-all-projects-rule".to_owned(), json!(rule.name()));
         }
         match route.access {
             Access::Open => members.insert("security".to_owned(), json!([])),
@@ -193,8 +252,19 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
     operation
 }
 
-fn media(content: Content, generator: &mut SchemaGenerator) -> Value {
+fn media(doc: &Doc, content: Content, generator: &mut SchemaGenerator) -> Value {
     match content {
+        Content::Page(item) => {
+            let collection = doc.list.as_ref().map_or("items", |list| list.collection);
+            let next =
+                json!({ "type": "string", "description": "The next page, when this one is full." });
+            let mut page = json!({ "type": "object", "required": [collection] });
+            page["properties"] = json!({
+                collection: { "type": "array", "items": item(generator) },
+                "next": next,
+            });
+            json!({ "application/json": { "schema": page } })
+        }
         Content::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
         Content::Wasm => json!({ "application/wasm": {} }),
         Content::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),

@@ -6,13 +6,12 @@
 mod doc;
 mod error;
 mod extract;
-mod filter;
 #[cfg(test)]
 mod fuzz;
 mod json_text;
 mod layers;
+mod list;
 mod origin;
-mod page;
 mod patience;
 mod root;
 mod routes;
@@ -35,13 +34,20 @@ use tower::util::MapRequest;
 
 pub use doc::Doc;
 pub use error::FaultView;
+pub use list::{ListView, Shown};
 pub use origin::Peer;
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
 pub use v2::{action_executions, actions, modules};
 
 use self::error::ApiError;
-use crate::{auth::Authenticator, engine::Engine, metrics::Metrics, policy::Policy};
+use crate::{
+    auth::Authenticator,
+    domain::{ListRequest, Reach},
+    engine::Engine,
+    metrics::Metrics,
+    policy::Policy,
+};
 
 /// What handlers reach.
 #[derive(Clone)]
@@ -94,15 +100,8 @@ impl App {
     }
 
     async fn check_readiness(&self) -> Result<(), ApiError> {
-        let probe = crate::engine::ListModules {
-            project: None,
-            page: crate::domain::PageRequest {
-                limit: 1,
-                marker: None,
-                order: crate::domain::Order::Ascending,
-            },
-        };
-        self.engine.modules(probe).await?;
+        let probe = ListRequest::first(Reach::All, 1);
+        self.engine.modules(&probe).await?;
         Ok(())
     }
 }

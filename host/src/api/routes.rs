@@ -17,6 +17,7 @@ use super::{
     App,
     doc::Doc,
     error::{ApiError, unauthorized},
+    list::Listable,
     origin::{self, Entrance},
 };
 use crate::{auth, domain::RequestContext, policy::Rule, telemetry::Chain};
@@ -68,6 +69,22 @@ impl Routes {
         T: 'static,
     {
         self.add(Method::GET, path, Access::Guarded(rule), doc, handler)
+    }
+
+    /// Adds the `GET` of a list: its path, its arguments and the rule for other projects' objects are `listable`'s, what
+    /// it answers is `doc`'s by [`Doc::lists`].
+    pub(crate) fn list<L, H, T>(
+        self,
+        rule: Rule,
+        listable: &'static Listable<L>,
+        doc: Doc,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.get(listable.path, rule, doc.list_of(listable), handler)
     }
 
     /// Adds a `POST`.

@@ -544,6 +544,79 @@ fn every_route_is_in_the_open_api_document_with_its_rule() {
 }
 
 #[test]
+fn every_list_has_a_rule_for_other_projects_objects_and_says_so() {
+    let document: Value = serde_json::from_slice(&super::open_api()).unwrap();
+    let lists: Vec<_> = super::routes().table();
+    let lists = lists.iter().filter(|route| route.doc.is_list());
+    let mut count = 0;
+    for route in lists {
+        count += 1;
+        let operation = &document["paths"][route.path]["get"];
+        let rule = route.doc.all_projects_rule().unwrap().name();
+        assert_eq!(operation["x-all-projects-rule"], rule);
+        let resource = route.path.trim_start_matches("/v2/");
+        assert_eq!(rule, format!("{resource}:list:all_projects"));
+        let names: HashSet<_> = route.doc.query_names().collect();
+        for name in [
+            "all_projects",
+            "all_tenants",
+            "project_id",
+            "limit",
+            "marker",
+            "nulls",
+        ] {
+            assert!(names.contains(name), "{} takes no {name}", route.path);
+        }
+    }
+    assert!(count >= 3);
+}
+
+/// Answers that hold several objects and are not a list of a resource, each with what it is.
+const NO_LISTS: [(&str, &str); 3] = [
+    ("/", "versions of the API"),
+    ("/v2/action_executions/{id}/log", "lines of one run"),
+    ("/v2/action_executions/{id}/requests", "requests of one run"),
+];
+
+#[test]
+fn whatever_answers_a_collection_is_a_list() {
+    let document: Value = serde_json::from_slice(&super::open_api()).unwrap();
+    let resolve = |schema: &Value| match schema["$ref"].as_str() {
+        Some(name) => document
+            .pointer(name.trim_start_matches('#'))
+            .unwrap()
+            .clone(),
+        None => schema.clone(),
+    };
+    for route in super::routes().table() {
+        // A single object's path ends with its name.
+        if route.doc.is_list() || route.method != Method::GET || route.path.ends_with('}') {
+            continue;
+        }
+        let answers = &document["paths"][route.path]["get"]["responses"]["200"];
+        let schema = resolve(&answers["content"]["application/json"]["schema"]);
+        let has_several = |schema: &Value| {
+            let kind = &schema["type"];
+            kind == "array"
+                || kind
+                    .as_array()
+                    .is_some_and(|kinds| kinds.contains(&json!("array")))
+        };
+        let members = schema["properties"].as_object().into_iter().flatten();
+        let is_collection = has_several(&schema)
+            || members
+                .into_iter()
+                .any(|(_, member)| has_several(&resolve(member)));
+        let is_exempt = NO_LISTS.iter().any(|(path, _)| *path == route.path);
+        assert!(
+            !is_collection || is_exempt,
+            "GET {} answers a collection: add it by Routes::list, so that it has a rule for all projects",
+            route.path
+        );
+    }
+}
+
+#[test]
 fn only_what_tells_nothing_of_a_project_is_open() {
     let open: HashSet<&str> = super::routes()
         .table()

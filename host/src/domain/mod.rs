@@ -13,11 +13,11 @@ mod id;
 mod job;
 mod journal;
 mod json_text;
+mod list;
 mod module;
 mod name;
 mod operation;
 mod outcome;
-mod page;
 mod project;
 mod quota;
 mod report;
@@ -42,11 +42,11 @@ pub use journal::{
     Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
 };
 pub use json_text::JsonText;
+pub use list::{BadFilter, Cell, Column, Filter, ListRequest, Order, Page, Reach, SortKey, Walked};
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, ModuleName};
 pub use operation::{Operation, Origin, RequestContext};
 pub use outcome::{Failure, Outcome};
-pub use page::{Order, Page, PageRequest};
 pub use project::{ProjectId, Scope};
 pub use quota::{Limit, Limits, OwnLimits, ProjectQuotas, Tallies, Tally};
 pub use report::PlannedRequest;

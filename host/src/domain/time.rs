@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A moment in UTC, in milliseconds since 1970.
@@ -44,6 +44,27 @@ impl Timestamp {
             .ok()
             .map(|time| Self(time.timestamp_millis()))
     }
+
+    /// The moment that `text` names in the form in which times are shown, or with `T` between date and time, a fraction
+    /// or a `Z`; a date alone is its beginning.
+    #[must_use]
+    pub fn parse_shown(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('Z').unwrap_or(text);
+        let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
+            .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f"))
+            .or_else(|_| {
+                NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .map(|date| date.and_time(NaiveTime::MIN))
+            });
+        time.ok()
+            .map(|time| Self(time.and_utc().timestamp_millis()))
+    }
+
+    /// The beginning of its second, as which it is shown.
+    #[must_use]
+    pub const fn whole_second(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(1000)))
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -64,6 +85,21 @@ mod tests {
             Timestamp::from_unix_ms(1_763_784_101_900).to_string(),
             "2025-11-22 04:01:41"
         );
+    }
+
+    #[test]
+    fn what_is_shown_is_read_to_the_second() {
+        let time = Timestamp::from_unix_ms(1_763_784_101_900);
+        for text in [
+            time.to_string(),
+            "2025-11-22T04:01:41Z".to_owned(),
+            "2025-11-22 04:01:41.000000".to_owned(),
+        ] {
+            assert_eq!(Timestamp::parse_shown(&text), Some(time.whole_second()));
+        }
+        let date = Timestamp::parse_shown("2025-11-22").unwrap();
+        assert_eq!(date.to_string(), "2025-11-22 00:00:00");
+        assert_eq!(Timestamp::parse_shown("yesterday"), None);
     }
 
     #[test]

@@ -3,25 +3,11 @@
 use super::{Engine, Error, apply::Act};
 use crate::{
     domain::{
-        ActionExecution, ActionExecutionId, CustomContext, JournalPage, ObjectType, Operation,
-        Page, PageRequest, ProjectId,
+        ActionExecution, ActionExecutionId, CustomContext, JournalPage, ListRequest, ObjectType,
+        Operation, Page, Reach,
     },
-    store::{self, Commit, Kept, KeptJournal, List},
+    store::{self, Commit, Kept, KeptJournal, Listing},
 };
-
-/// Which action executions are asked for.
-pub struct ListActionExecutions {
-    /// Of this project; of all when none.
-    pub project: Option<ProjectId>,
-    /// With this value of an index key: `name` or `state`.
-    pub index: Option<(&'static str, String)>,
-    /// Passes over those it refuses.
-    pub keep: Box<dyn Fn(&ActionExecution) -> bool + Send + Sync>,
-    /// Whether `keep` refuses any.
-    pub is_filtered: bool,
-    /// Which page.
-    pub page: PageRequest,
-}
 
 impl Engine {
     /// One of the caller's action executions.
@@ -55,25 +41,16 @@ impl Engine {
     /// A page of action executions.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the marker is wrong or the store does not answer.
     pub async fn action_executions(
         &self,
-        list: ListActionExecutions,
+        request: &ListRequest<ActionExecution>,
     ) -> Result<Page<ActionExecution>, Error> {
-        let limit = list.page.limit;
-        let query = List {
-            project: list.project,
-            index: list.index,
-            order: list.page.order,
-            after: list.page.marker,
-            limit,
-            is_filtered: list.is_filtered,
+        let listing = match &request.reach {
+            Reach::SeenBy(project) | Reach::OwnedBy(project) => Listing::of(project.clone()),
+            Reach::All => Listing::ALL,
         };
-        let kept: Vec<Kept<ActionExecution>> = store::list(&*self.store, query, list.keep).await?;
-        Ok(Page {
-            is_full: kept.len() == limit,
-            items: kept.into_iter().map(|kept| kept.entity).collect(),
-        })
+        self.list(request, vec![listing]).await
     }
 
     /// Deletes one that has ended, with its journal.

@@ -3,10 +3,10 @@
 use super::{Engine, Error};
 use crate::{
     domain::{
-        Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page, PageRequest,
-        ProjectId, Scope,
+        ListRequest, Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page,
+        ProjectId, Reach, Scope,
     },
-    store::{self, Kept, List},
+    store::{self, Kept, List, Listing},
 };
 
 /// How a caller names a module.
@@ -18,39 +18,21 @@ pub enum ModuleRef {
     Name(ModuleName),
 }
 
-/// Which modules are asked for.
-#[derive(Debug)]
-pub struct ListModules {
-    /// Of this project, with public and system ones; of all when none.
-    pub project: Option<ProjectId>,
-    /// Which page.
-    pub page: PageRequest,
-}
-
 impl Engine {
     /// A page of modules.
     ///
     /// # Errors
-    /// When the store does not answer.
-    pub async fn modules(&self, list: ListModules) -> Result<Page<Module>, Error> {
-        let limit = list.page.limit;
-        let is_visible = move |module: &Module| match &list.project {
-            Some(project) => is_visible_to(project, module),
-            None => true,
+    /// When the marker is wrong or the store does not answer.
+    pub async fn modules(&self, request: &ListRequest<Module>) -> Result<Page<Module>, Error> {
+        let listings = match &request.reach {
+            Reach::SeenBy(project) => vec![
+                Listing::of(project.clone()),
+                Listing::with("scope", Scope::Public.as_str()),
+            ],
+            Reach::OwnedBy(project) => vec![Listing::of(project.clone())],
+            Reach::All => vec![Listing::ALL],
         };
-        let query = List {
-            project: None,
-            index: None,
-            order: list.page.order,
-            after: list.page.marker,
-            limit,
-            is_filtered: true,
-        };
-        let kept: Vec<Kept<Module>> = store::list(&*self.store, query, is_visible).await?;
-        Ok(Page {
-            is_full: kept.len() == limit,
-            items: kept.into_iter().map(|kept| kept.entity).collect(),
-        })
+        self.list(request, listings).await
     }
 
     /// A module that the caller may see, with its versions, oldest first.

@@ -8,6 +8,7 @@ mod components;
 mod error;
 mod find_modules;
 mod grants;
+mod lists;
 mod modules;
 mod quotas;
 mod registry;
@@ -26,11 +27,10 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, Notify};
 
-pub use action_executions::ListActionExecutions;
 pub use audit::AuditSettings;
 pub use components::Upload;
 pub use error::Error;
-pub use find_modules::{ListModules, ModuleRef};
+pub use find_modules::ModuleRef;
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
 pub use modules::NewModule;
 pub use quotas::{QuotaSettings, QuotaState};

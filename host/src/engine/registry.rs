@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
-use super::{Engine, Error};
+use super::{Engine, Error, lists::bad_marker};
 use crate::{
     domain::{
-        ActionName, ActionSpec, BadSchema, Digest, Module, ModuleId, ModuleName, ModuleVersion,
-        Operation, Order, ProjectId, Schema, Scope, Timestamp,
+        ActionName, ActionSpec, BadSchema, Cell, Digest, ListRequest, Module, ModuleId, ModuleName,
+        ModuleVersion, Operation, Order, Page, ProjectId, Reach, Schema, Scope, SortKey, Timestamp,
     },
     store::{self, Kept, List},
 };
@@ -45,7 +45,16 @@ pub struct Action {
     schema: OnceLock<Result<Schema, BadSchema>>,
 }
 
+/// Between an action's name and its module's id; no name has it.
+const PLACE: char = '@';
+
 impl Action {
+    /// `name@module-id`: which one it is where several projects have an action of its name.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}{PLACE}{}", self.spec.name, self.module.id)
+    }
+
     /// The compiled schema of its input.
     ///
     /// # Errors
@@ -88,7 +97,7 @@ impl Registry {
     }
 
     /// Everything that `project` can name, by name.
-    pub(super) fn list(&self, project: &ProjectId) -> Vec<Arc<Action>> {
+    fn seen_by(&self, project: &ProjectId) -> Vec<Arc<Action>> {
         let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut visible = owners.public.clone();
         if let Some(own) = owners.own.get(project) {
@@ -98,6 +107,25 @@ impl Registry {
             );
         }
         visible.into_values().collect()
+    }
+
+    /// What belongs to `project`, by name.
+    fn owned_by(&self, project: &ProjectId) -> Vec<Arc<Action>> {
+        let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let own = owners.own.get(project).map(Actions::values);
+        own.into_iter().flatten().cloned().collect()
+    }
+
+    /// Everything there is, by name and module.
+    fn all(&self) -> Vec<Arc<Action>> {
+        let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let is_system = |action: &&Arc<Action>| action.module.project_id.is_none();
+        let system = owners.public.values().filter(is_system);
+        let own = owners.own.values().flat_map(Actions::values);
+        let mut all: Vec<_> = system.chain(own).cloned().collect();
+        drop(owners);
+        all.sort_by(|a, b| (&a.spec.name, a.module.id).cmp(&(&b.spec.name, b.module.id)));
+        all
     }
 
     /// Makes `version` of `module` the one that names mean.
@@ -158,10 +186,29 @@ impl Owners {
 }
 
 impl Engine {
-    /// Every action that the caller can name, by name.
-    #[must_use]
-    pub fn actions(&self, op: &Operation) -> Vec<Arc<Action>> {
-        self.registry.list(&op.project_id)
+    /// A page of actions. A marker is an action's name, or its [place](Action::place) where names are not unique.
+    ///
+    /// # Errors
+    /// When the marker is wrong.
+    pub fn actions(&self, request: &ListRequest<Action>) -> Result<Page<Arc<Action>>, Error> {
+        let actions = match &request.reach {
+            Reach::SeenBy(project) => self.registry.seen_by(project),
+            Reach::OwnedBy(project) => self.registry.owned_by(project),
+            Reach::All => self.registry.all(),
+        };
+        let marker = request.marker.as_deref().unwrap_or_default();
+        let name = marker.split_once(PLACE).map_or(marker, |(name, _)| name);
+        let is_marker = |action: &Action| match marker.contains(PLACE) {
+            true => action.place() == marker,
+            false => action.spec.name.as_str() == marker,
+        };
+        // One that was deleted meanwhile still has its place among names.
+        let is_by_name = |key: &SortKey<Action>| matches!(key.column.name, "name" | "id");
+        let stand_in = request.sort.iter().all(is_by_name);
+        let stand_in = stand_in.then(|| vec![Cell::from(name); request.sort.len()]);
+        request
+            .page_of(actions, is_marker, stand_in.as_deref())
+            .ok_or_else(|| bad_marker(request))
     }
 
     /// The action that the caller means by `name`.

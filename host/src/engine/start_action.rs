@@ -91,7 +91,7 @@ impl Engine {
         } else {
             None
         };
-        let id = ActionExecutionId::generate();
+        let (id, now) = (ActionExecutionId::generate(), self.clock.now());
         let scope = self.scope(op, &action, &start.params);
         let session = match &start.target {
             Some(target) => {
@@ -122,7 +122,7 @@ impl Engine {
                 Some(_) | None => None,
             },
         };
-        let execution = ActionExecution::start(new, self.clock.now());
+        let execution = ActionExecution::start(new, now);
         if is_later {
             let execution = self.leave_to_worker(op, execution).await?;
             return Ok(StartedAction {

@@ -75,7 +75,10 @@ impl Entity for Module {
     }
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
-        vec![("name", self.name.to_string())]
+        vec![
+            ("name", self.name.to_string()),
+            ("scope", self.scope.as_str().to_owned()),
+        ]
     }
 
     fn tallies(&self, _: u64) -> Tallies {

@@ -55,7 +55,7 @@ impl Kind {
         match self {
             Self::ActionExecution => &["name", "state"],
             Self::Journal | Self::Quota | Self::AuditEvent => &[],
-            Self::Module => &["name"],
+            Self::Module => &["name", "scope"],
             Self::ModuleVersion => &["module_id", "digest"],
         }
     }

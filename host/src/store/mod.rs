@@ -10,6 +10,7 @@ mod entities;
 mod entity;
 #[cfg(test)]
 mod fuzz;
+mod pages;
 mod query;
 mod ring;
 mod seal;
@@ -26,7 +27,8 @@ pub use self::sled::{OpenError, SledStore};
 pub use commit::{Commit, Within, Write};
 pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
-pub use query::{List, Query};
+pub use pages::{PageError, page};
+pub use query::{List, Listing, Query};
 pub use ring::RingError;
 pub use seal::{KeyFacts, KeyRing, Place, SealError};
 pub use settings::Settings;

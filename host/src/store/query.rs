@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Entity, Kind};
+use super::{Entity, Kind, Record};
 use crate::domain::{Order, ProjectId};
 
 /// What a backend is asked for: one bounded walk along one index.
@@ -20,6 +20,52 @@ pub struct Query {
     pub after: Option<Uuid>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// One of the lists that are kept of every kind: of a project or of all, with a value of an index key or with any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Of this project; of all when none.
+    pub project: Option<ProjectId>,
+    /// With this value of this index key.
+    pub index: Option<(&'static str, String)>,
+}
+
+impl Listing {
+    /// All of a kind.
+    pub const ALL: Self = Self {
+        project: None,
+        index: None,
+    };
+
+    /// Those that belong to `project`.
+    #[must_use]
+    pub const fn of(project: ProjectId) -> Self {
+        Self {
+            project: Some(project),
+            index: None,
+        }
+    }
+
+    /// Those with this value of the index key `name`, whosever they are.
+    #[must_use]
+    pub fn with(name: &'static str, value: impl Into<String>) -> Self {
+        Self {
+            project: None,
+            index: Some((name, value.into())),
+        }
+    }
+
+    /// Whether `record` is in it.
+    #[must_use]
+    pub fn shows(&self, record: &Record) -> bool {
+        let is_of_project = self.project.is_none() || self.project == record.project;
+        let has_value = self
+            .index
+            .as_ref()
+            .is_none_or(|key| record.index_keys.contains(key));
+        is_of_project && has_value
+    }
 }
 
 /// What a typed list asks for.

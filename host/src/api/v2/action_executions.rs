@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 mod list;
 mod view;
 
-use self::list::{LISTABLE, ListArgs, QUERY};
+use self::list::{INCLUDE_OUTPUT, LISTABLE};
 pub use self::view::{
-    ActionExecutionView, ActionExecutionsView, LogLineView, LogView, RequestView, RequestsView,
-    StartActionBody, UpdateActionBody,
+    ActionExecutionView, LogLineView, LogView, RequestView, RequestsView, StartActionBody,
+    UpdateActionBody,
 };
 
 use crate::{
@@ -22,15 +22,12 @@ use crate::{
         doc::Doc,
         error::ApiError,
         extract::{Acting, Json, Path, QueryArgs},
-        page::{Shown, python_list},
+        list::{ListView, python_list},
         routes::Routes,
         target::Target,
     },
     auth::Caller,
-    domain::{
-        ActionExecution, ActionExecutionId, ActionName, JsonText, Params, PrivateObject,
-        State as RunState,
-    },
+    domain::{ActionExecutionId, ActionName, JsonText, Params, PrivateObject, State as RunState},
     engine::{StartAction, UpdateAction},
     policy::Rule,
 };
@@ -57,12 +54,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .answers::<ActionExecutionView>(StatusCode::CREATED),
             create,
         )
-        .get(
-            "/v2/action_executions",
+        .list(
             Rule::ActionExecutionsList,
-            Doc::new("Lists action executions, oldest first.")
-                .query(QUERY)
-                .answers::<ActionExecutionsView>(OK),
+            &LISTABLE,
+            Doc::new("Lists action executions, oldest first.").lists::<ActionExecutionView>(),
             list,
         )
         .get(
@@ -117,30 +112,16 @@ async fn create(
 /// `GET /v2/action_executions`: a page of them.
 async fn list(
     State(app): State<App>,
-    Acting { op, caller }: Acting,
+    acting: Acting,
     headers: HeaderMap,
     args: QueryArgs,
-) -> Result<Answer<ActionExecutionsView>, ApiError> {
-    let asked = ListArgs::parse(args)?;
-    let project = asked.project(&app, &caller, &op.project_id)?;
-    let page = app.engine.action_executions(asked.query(project)?).await?;
-    let fields = asked.page.fields.as_deref();
-    let next = page.items.last().filter(|_| page.is_full).map(|last| {
-        let base = app.base_url(&headers);
-        let marker = last.id.to_string();
-        asked
-            .page
-            .next(&base, &LISTABLE, &asked.repeated(), &marker)
-    });
-    let shows_output = asked.include_output
-        || fields.is_some_and(|fields| fields.iter().any(|field| field == "output"));
-    let shown = |execution: &ActionExecution| {
-        Shown::new(ActionExecutionView::listed(execution, shows_output), fields)
-    };
-    Ok(Answer(ActionExecutionsView {
-        action_executions: page.items.iter().map(shown).collect::<Result<_, _>>()?,
-        next,
-    }))
+) -> Result<Answer<ListView<ActionExecutionView>>, ApiError> {
+    let asked = LISTABLE.ask(&app, &acting, args)?;
+    let page = app.engine.action_executions(&asked.request).await?;
+    let shows_output = asked.flag(INCLUDE_OUTPUT) || asked.names("output");
+    asked.answer(&app, &headers, &page, |execution| {
+        Ok(ActionExecutionView::listed(execution, shows_output))
+    })
 }
 
 /// `GET /v2/action_executions/{id}`: one, with its custom context.

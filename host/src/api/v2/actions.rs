@@ -1,7 +1,5 @@
 //! Actions: what can be run.
 
-use std::{borrow::Cow, sync::Arc};
-
 use axum::{
     Json as Answer,
     extract::State,
@@ -16,71 +14,45 @@ use crate::{
         doc::Doc,
         error::ApiError,
         extract::{Acting, Path, QueryArgs},
-        filter::Filters,
         json_text::time,
-        page::{Listable, PageArgs, Shown},
+        list::{ListView, Listable},
         routes::Routes,
     },
-    domain::{AccessRule, ActionName, JsonText, Order, Scope, Timestamp},
+    domain::{AccessRule, ActionName, Column, JsonText, ProjectId, Schema, Timestamp},
     engine::Action,
     policy::Rule,
 };
 
-const LISTABLE: Listable = Listable {
+static LISTABLE: Listable<Action> = Listable {
     path: "/v2/actions",
+    collection: "actions",
     default_sort: "name",
-    sort_keys: &["name", "created_at", "updated_at"],
-    fields: FIELDS,
+    columns: &[
+        Column::text("id", |it| it.spec.name.as_str().into()),
+        Column::text("name", |it| it.spec.name.as_str().into()),
+        Column::flag("is_system", |it| it.module.project_id.is_none().into()),
+        Column::text("input", |it| {
+            it.schema().ok().map(Schema::mistral_input).into()
+        }),
+        Column::text("description", |it| it.spec.description.as_str().into()),
+        Column::null("tags"),
+        Column::null("definition"),
+        Column::text("scope", |it| it.module.scope.as_str().into()),
+        Column::text("project_id", |it| {
+            it.module.project_id.as_ref().map(ProjectId::as_str).into()
+        }),
+        Column::time("created_at", |it| it.module.created_at.into()),
+        Column::time("updated_at", |it| it.module.updated_at.into()),
+        Column::text("module", |it| it.module.name.as_str().into()),
+        Column::flag("idempotent", |it| it.spec.idempotent.into()),
+        Column::flag("asynchronous", |it| it.spec.asynchronous.into()),
+    ],
+    shown: &["namespace", "input_schema", "output_schema", "access"],
+    flags: &[],
+    ignored: &["namespace"],
+    all_projects: Rule::ActionsListAllProjects,
+    marker: |it| it.spec.name.to_string(),
 };
-
-const FIELDS: &[&str] = &[
-    "id",
-    "name",
-    "is_system",
-    "input",
-    "description",
-    "tags",
-    "definition",
-    "scope",
-    "project_id",
-    "namespace",
-    "created_at",
-    "updated_at",
-    "module",
-    "input_schema",
-    "output_schema",
-    "access",
-    "idempotent",
-    "asynchronous",
-];
-
-const COLUMNS: &[&str] = &[
-    "id",
-    "name",
-    "is_system",
-    "input",
-    "description",
-    "tags",
-    "definition",
-    "scope",
-    "project_id",
-    "created_at",
-    "updated_at",
-    "module",
-];
-
-const QUERY: &[(&str, &str)] = &[
-    ("limit", "at most so many, 1 to 1000"),
-    ("marker", "the name of the last one of the page before"),
-    ("sort_keys", "name, created_at, updated_at or id"),
-    ("sort_dirs", "asc or desc"),
-    ("fields", "the fields to show, separated by commas"),
-    ("namespace", "without effect"),
-    (
-        "name",
-        "a filter, as every other field: VALUE or OP:VALUE with eq neq gt gte lt lte has in nin",
-    ),
-];
 
 /// Adds the routes of actions.
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -91,12 +63,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .answers::<ActionView>(OK)
     };
     routes
-        .get(
-            "/v2/actions",
+        .list(
             Rule::ActionsList,
-            Doc::new("Lists the actions that the caller can run, by name.")
-                .query(QUERY)
-                .answers::<ActionsView>(OK),
+            &LISTABLE,
+            Doc::new("Lists the actions that the caller can run, by name.").lists::<ActionView>(),
             list,
         )
         .get("/v2/actions/{name}", Rule::ActionsGet, one(), get)
@@ -165,15 +135,6 @@ struct AccessRuleView {
     path: String,
 }
 
-/// A page of actions.
-#[derive(Serialize, JsonSchema)]
-pub struct ActionsView {
-    actions: Vec<Shown<ActionView>>,
-    /// The next page, when this one is full.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
 impl ActionView {
     fn new(action: &Action) -> Result<Self, ApiError> {
         let (module, spec) = (&action.module, &action.spec);
@@ -208,41 +169,13 @@ impl ActionView {
 /// `GET /v2/actions`: a page of what the caller can run.
 async fn list(
     State(app): State<App>,
-    Acting { op, .. }: Acting,
+    acting: Acting,
     headers: HeaderMap,
-    mut args: QueryArgs,
-) -> Result<Answer<ActionsView>, ApiError> {
-    let page = PageArgs::take(&mut args, &LISTABLE)?;
-    let filters = Filters::take(&mut args, COLUMNS);
-    args.take("namespace");
-    args.finish()?;
-    let mut actions = app.engine.actions(&op);
-    if !filters.is_empty() {
-        actions.retain(|action| filters.pass(|column| column_text(action, column)));
-    }
-    sort(&mut actions, &page);
-    let mut rest = after(&actions, &page).iter();
-    let shown: Vec<&Arc<Action>> = rest.by_ref().take(page.limit).collect();
-    let next = shown
-        .last()
-        .filter(|_| shown.len() == page.limit)
-        .map(|last| {
-            let base = app.base_url(&headers);
-            page.next(
-                &base,
-                &LISTABLE,
-                &filters.repeated(),
-                last.spec.name.as_str(),
-            )
-        });
-    let fields = page.fields.as_deref();
-    let views = shown
-        .into_iter()
-        .map(|action| Shown::new(ActionView::new(action)?, fields));
-    Ok(Answer(ActionsView {
-        actions: views.collect::<Result<_, _>>()?,
-        next,
-    }))
+    args: QueryArgs,
+) -> Result<Answer<ListView<ActionView>>, ApiError> {
+    let asked = LISTABLE.ask(&app, &acting, args)?;
+    let page = app.engine.actions(&asked.request)?;
+    asked.answer(&app, &headers, &page, ActionView::new)
 }
 
 /// `GET /v2/actions/{name}`: one that the caller can run.
@@ -258,64 +191,4 @@ async fn get(
         .map_err(|_| ApiError::not_found(format!("Action not found [name={name}]")))?;
     let action = app.engine.action(&op, &name)?;
     ActionView::new(&action).map(Answer)
-}
-
-/// Brings `actions`, which come by name, into the order asked for; equal ones stay by name.
-fn sort(actions: &mut [Arc<Action>], page: &PageArgs) {
-    match page.sort_key.as_str() {
-        "created_at" => actions.sort_by_key(|action| action.module.created_at),
-        "updated_at" => actions.sort_by_key(|action| action.module.updated_at),
-        _ => {}
-    }
-    if page.order == Order::Descending {
-        actions.reverse();
-    }
-}
-
-/// What follows the marker.
-fn after<'a>(actions: &'a [Arc<Action>], page: &PageArgs) -> &'a [Arc<Action>] {
-    let Some(marker) = page.marker.as_deref() else {
-        return actions;
-    };
-    let at = actions
-        .iter()
-        .position(|action| action.spec.name.as_str() == marker);
-    let start = at.map_or_else(
-        // The marker was deleted meanwhile: go on where it would stand.
-        || {
-            actions.partition_point(|action| match page.order {
-                Order::Ascending => action.spec.name.as_str() < marker,
-                Order::Descending => action.spec.name.as_str() > marker,
-            })
-        },
-        |at| at + 1,
-    );
-    actions.get(start..).unwrap_or_default()
-}
-
-fn column_text<'a>(action: &'a Action, column: &str) -> Option<Cow<'a, str>> {
-    let (module, spec) = (&action.module, &action.spec);
-    match column {
-        "id" | "name" => Some(spec.name.as_str().into()),
-        "is_system" => Some(
-            if module.project_id.is_none() {
-                "true"
-            } else {
-                "false"
-            }
-            .into(),
-        ),
-        "input" => action
-            .schema()
-            .ok()
-            .map(|schema| schema.mistral_input().into()),
-        "description" => Some(spec.description.as_str().into()),
-        "scope" => Some(Scope::as_str(module.scope).into()),
-        "project_id" => module.project_id.as_ref().map(|id| id.as_str().into()),
-        "module" => Some(module.name.as_str().into()),
-        "created_at" => Some(module.created_at.to_string().into()),
-        "updated_at" => module.updated_at.map(|time| time.to_string().into()),
-        // Tags and definitions come with ad-hoc actions.
-        _ => None,
-    }
 }

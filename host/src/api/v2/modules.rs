@@ -22,45 +22,41 @@ use crate::{
         error::ApiError,
         extract::{Acting, Json, JsonBody, Path, QueryArgs},
         json_text::time,
-        page::{Listable, PageArgs, Shown},
+        list::{ListView, Listable},
         routes::Routes,
     },
     auth::Caller,
     domain::{
-        Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, Operation, PageRequest,
+        Column, Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, Operation, ProjectId,
         Scope, Timestamp,
     },
-    engine::{ListModules, ModuleRef, NewModule},
+    engine::{ModuleRef, NewModule},
     policy::Rule,
 };
 
-const LISTABLE: Listable = Listable {
+static LISTABLE: Listable<Module> = Listable {
     path: "/v2/modules",
+    collection: "modules",
     default_sort: "created_at",
-    sort_keys: &["created_at"],
-    fields: &[
-        "id",
-        "name",
-        "version",
-        "digest",
-        "scope",
-        "signature",
-        "project_id",
-        "is_system",
-        "created_at",
-        "updated_at",
+    columns: &[
+        Column::text("id", |it: &Module| it.id.to_string().into()).by_id(),
+        Column::text("name", |it: &Module| it.name.as_str().into()).indexed(),
+        Column::number("version", |it| it.version.into()),
+        Column::text("digest", |it| it.digest.to_string().into()),
+        Column::text("scope", |it: &Module| it.scope.as_str().into()).indexed(),
+        Column::text("project_id", |it| {
+            it.project_id.as_ref().map(ProjectId::as_str).into()
+        }),
+        Column::flag("is_system", |it| it.is_system().into()),
+        Column::time("created_at", |it: &Module| it.created_at.into()).by_id(),
+        Column::time("updated_at", |it| it.updated_at.into()),
     ],
+    shown: &["signature"],
+    flags: &[],
+    ignored: &[],
+    all_projects: Rule::ModulesListAllProjects,
+    marker: |it| it.id.to_string(),
 };
-
-const LIST_QUERY: &[(&str, &str)] = &[
-    ("limit", "at most so many, 1 to 1000"),
-    ("marker", "the id of the last one of the page before"),
-    ("sort_keys", "created_at or id"),
-    ("sort_dirs", "asc or desc"),
-    ("fields", "the fields to show, separated by commas"),
-    ("all_projects", "those of all projects"),
-    ("all_tenants", "the same as all_projects"),
-];
 
 /// Adds the routes of modules.
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -78,12 +74,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .answers::<ModuleView>(StatusCode::CREATED),
             create,
         )
-        .get(
-            "/v2/modules",
+        .list(
             Rule::ModulesList,
-            Doc::new("Lists modules, oldest first.")
-                .query(LIST_QUERY)
-                .answers::<ModulesView>(OK),
+            &LISTABLE,
+            Doc::new("Lists modules, oldest first.").lists::<ModuleView>(),
             list,
         )
         .get(
@@ -190,15 +184,6 @@ pub struct SignatureView {
     trusted_comment: String,
 }
 
-/// A page of modules.
-#[derive(Serialize, JsonSchema)]
-pub struct ModulesView {
-    modules: Vec<Shown<ModuleView>>,
-    /// The next page, when this one is full.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
-
 impl From<ModuleSignature> for SignatureView {
     fn from(signature: ModuleSignature) -> Self {
         Self {
@@ -302,55 +287,15 @@ fn name_and_scope(
 /// `GET /v2/modules`: a page of those that the caller can use.
 async fn list(
     State(app): State<App>,
-    Acting { op, caller }: Acting,
+    acting: Acting,
     headers: HeaderMap,
-    mut args: QueryArgs,
-) -> Result<Answer<ModulesView>, ApiError> {
-    let page = PageArgs::take(&mut args, &LISTABLE)?;
-    let all_projects = args.take_flag("all_projects")? | args.take_flag("all_tenants")?;
-    args.finish()?;
-    if all_projects {
-        app.policy.enforce(&caller, Rule::ModulesListAllProjects)?;
-    }
-    let marker = page.marker.as_deref().map(|marker| {
-        marker
-            .parse::<ModuleId>()
-            .map_err(|_| ApiError::bad_request("marker: is the id of a module, a UUID."))
-    });
-    let found = app
-        .engine
-        .modules(ListModules {
-            project: (!all_projects).then(|| op.project_id.clone()),
-            page: PageRequest {
-                limit: page.limit,
-                marker: marker.transpose()?.map(ModuleId::uuid),
-                order: page.order,
-            },
-        })
-        .await?;
-    let next = found.items.last().filter(|_| found.is_full).map(|last| {
-        let repeated = [("all_projects".into(), "true".into())];
-        let repeated = if all_projects {
-            repeated.as_slice()
-        } else {
-            &[]
-        };
-        page.next(
-            &app.base_url(&headers),
-            &LISTABLE,
-            repeated,
-            &last.id.to_string(),
-        )
-    });
-    let fields = page.fields.as_deref();
-    let views = found
-        .items
-        .into_iter()
-        .map(|module| Shown::new(ModuleView::from(module), fields));
-    Ok(Answer(ModulesView {
-        modules: views.collect::<Result<_, _>>()?,
-        next,
-    }))
+    args: QueryArgs,
+) -> Result<Answer<ListView<ModuleView>>, ApiError> {
+    let asked = LISTABLE.ask(&app, &acting, args)?;
+    let page = app.engine.modules(&asked.request).await?;
+    asked.answer(&app, &headers, &page, |module| {
+        Ok(ModuleView::from(module.clone()))
+    })
 }
 
 /// `GET /v2/modules/{module}`: one with its versions.

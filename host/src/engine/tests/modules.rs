@@ -1,8 +1,8 @@
 //! Modules: who may change them, what names mean, what stays and what goes.
 
 use super::*;
-use crate::domain::{Order, PageRequest};
-use crate::engine::{Key, ListModules, TrustedKey};
+use crate::domain::{ListRequest, Reach};
+use crate::engine::{Key, TrustedKey};
 
 impl Host {
     /// The component that `name` means to a user of `project`.
@@ -13,15 +13,9 @@ impl Host {
     }
 
     async fn modules_of(&self, project: Option<&str>) -> Vec<String> {
-        let list = ListModules {
-            project: project.map(ProjectId::new),
-            page: PageRequest {
-                limit: 100,
-                marker: None,
-                order: Order::Ascending,
-            },
-        };
-        let page = self.engine.modules(list).await.unwrap();
+        let reach = project.map_or(Reach::All, |project| Reach::SeenBy(ProjectId::new(project)));
+        let list = ListRequest::first(reach, 100);
+        let page = self.engine.modules(&list).await.unwrap();
         page.items
             .iter()
             .map(|module| module.name.to_string())

@@ -1,23 +1,11 @@
 //! What callers see, and what they delete.
 
 use super::*;
-use crate::{
-    domain::{Order, PageRequest},
-    engine::ListActionExecutions,
-};
+use crate::domain::{ListRequest, Reach};
 
-fn all_of(project: Option<&str>, limit: usize) -> ListActionExecutions {
-    ListActionExecutions {
-        project: project.map(ProjectId::new),
-        index: None,
-        keep: Box::new(|_| true),
-        is_filtered: false,
-        page: PageRequest {
-            limit,
-            marker: None,
-            order: Order::Ascending,
-        },
-    }
+fn all_of(project: Option<&str>, limit: usize) -> ListRequest<ActionExecution> {
+    let reach = project.map_or(Reach::All, |project| Reach::SeenBy(ProjectId::new(project)));
+    ListRequest::first(reach, limit)
 }
 
 #[tokio::test]
@@ -60,15 +48,15 @@ async fn lists_hold_the_callers_project_or_all() {
         .unwrap()
         .execution
         .id;
-    let ids = async |list| -> Vec<ActionExecutionId> {
-        let page = host.engine.action_executions(list).await.unwrap();
+    let ids = async |list: ListRequest<ActionExecution>| -> Vec<ActionExecutionId> {
+        let page = host.engine.action_executions(&list).await.unwrap();
         page.items.iter().map(|execution| execution.id).collect()
     };
     assert_eq!(ids(all_of(Some("p"), 10)).await, [own]);
     assert_eq!(ids(all_of(None, 10)).await, [own, others]);
     let first = host
         .engine
-        .action_executions(all_of(None, 1))
+        .action_executions(&all_of(None, 1))
         .await
         .unwrap();
     assert!(first.is_full);

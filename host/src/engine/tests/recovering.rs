@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{HostId, Job},
+    domain::{HostId, Job, ListRequest, Reach},
     store::{Store, Wanted},
 };
 
@@ -111,8 +111,9 @@ async fn a_restarted_host_knows_its_modules_and_goes_on_with_what_waits() {
     let host = Host::start().await;
     let id = host.leave("t.echo").await;
     let engine = host.another_engine().await;
-    let names: Vec<String> = engine
-        .actions(&op("q"))
+    let seen = ListRequest::first(Reach::SeenBy(ProjectId::new("q")), 100);
+    let actions = engine.actions(&seen).unwrap().items;
+    let names: Vec<String> = actions
         .iter()
         .map(|action| action.spec.name.to_string())
         .collect();

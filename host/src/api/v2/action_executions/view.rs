@@ -8,7 +8,6 @@ use crate::{
     api::{
         extract::JsonBody,
         json_text::{JsonObject, time},
-        page::Shown,
     },
     domain::{
         ActionExecution, CustomContext, JournalPage, JsonText, LogLevel, LogLine, Params,
@@ -93,27 +92,6 @@ pub struct ActionExecutionView {
     custom_context: Option<String>,
 }
 
-/// What `fields` can choose.
-pub(super) const FIELDS: &[&str] = &[
-    "id",
-    "name",
-    "state",
-    "state_info",
-    "description",
-    "tags",
-    "workflow_name",
-    "workflow_namespace",
-    "task_name",
-    "task_execution_id",
-    "project_id",
-    "accepted",
-    "input",
-    "output",
-    "params",
-    "created_at",
-    "updated_at",
-];
-
 impl ActionExecutionView {
     /// The answer to whoever started or changed it.
     pub(super) fn started(execution: &ActionExecution, is_saved: bool) -> Self {
@@ -183,15 +161,6 @@ pub(super) fn params_text(params: &Params) -> JsonText {
         members.insert("mutating_requests".to_owned(), limit.into());
     }
     JsonText::from_value(&Value::Object(members))
-}
-
-/// A page of action executions.
-#[derive(Serialize, JsonSchema)]
-pub struct ActionExecutionsView {
-    pub(super) action_executions: Vec<Shown<ActionExecutionView>>,
-    /// The next page, when this one is full.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) next: Option<String>,
 }
 
 /// What a run logged.
@@ -365,7 +334,7 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        let mut fields = FIELDS.to_vec();
+        let mut fields = super::super::list::LISTABLE.fields();
         fields.sort_unstable();
         assert_eq!(names, fields);
     }
