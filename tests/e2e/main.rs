@@ -6,6 +6,7 @@
 )]
 
 mod action_executions;
+mod audit;
 mod consent;
 mod crash_recovery;
 mod evil_clouds;
@@ -21,6 +22,7 @@ mod keys;
 mod mistral_client;
 mod modules;
 mod openstack_proxy;
+mod quotas;
 mod renewal;
 mod secrets;
 mod target_cloud;

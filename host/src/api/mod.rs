@@ -38,7 +38,7 @@ pub use list::{ListView, Shown};
 pub use origin::Peer;
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
-pub use v2::{action_executions, actions, modules};
+pub use v2::{action_executions, actions, audit_events, modules, quotas};
 
 use self::error::ApiError;
 use crate::{

@@ -14,8 +14,11 @@ use tracing::{error, warn};
 
 use super::{Engine, Error};
 use crate::{
-    domain::{AuditEvent, AuditObject, AuditOutcome, Operation, Order, Timestamp},
-    store::{self, Commit, Kept, List},
+    domain::{
+        AuditEvent, AuditObject, AuditOutcome, ListRequest, Operation, Order, Page, Reach,
+        Timestamp,
+    },
+    store::{self, Commit, Kept, List, Listing},
     telemetry::Chain,
 };
 
@@ -109,6 +112,21 @@ impl Engine {
         };
         let event = AuditEvent::new(op, object, outcome, self.clock.now());
         self.refusals.add(event)
+    }
+
+    /// A page of the audit trail.
+    ///
+    /// # Errors
+    /// When the marker is wrong or the store does not answer.
+    pub async fn audit_events(
+        &self,
+        request: &ListRequest<AuditEvent>,
+    ) -> Result<Page<AuditEvent>, Error> {
+        let listing = match &request.reach {
+            Reach::SeenBy(project) | Reach::OwnedBy(project) => Listing::of(project.clone()),
+            Reach::All => Listing::ALL,
+        };
+        self.list(request, vec![listing]).await
     }
 
     /// Writes refusals down and deletes what is older than `[audit] keep_days`, until `stop`; then what still waits is

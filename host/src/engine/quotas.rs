@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, Error, apply::Act};
 use crate::{
     domain::{
-        Limit, Limits, ObjectType, Operation, OwnLimits, Page, ProjectId, ProjectQuotas, Tallies,
-        Tally, Timestamp,
+        Limit, Limits, ListRequest, ObjectType, Operation, Order, OwnLimits, Page, ProjectId,
+        ProjectQuotas, Reach, Tallies, Tally, Timestamp,
     },
     store::{self, Commit, Kept},
 };
@@ -22,6 +22,9 @@ use crate::{
 const BELIEVED: Duration = Duration::from_secs(10);
 /// The most projects whose limits are remembered.
 const REMEMBERED: usize = 10_000;
+
+/// How many projects are looked at in one step of a list.
+const BATCH: usize = 200;
 
 /// `[quotas]`: how much a project may have that no admin gave quotas of its own; -1 is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -167,22 +170,53 @@ impl Engine {
         self.quota_state(project.clone(), usage).await
     }
 
-    /// A page of the projects that have quotas of their own or anything that is counted, shorter ids first.
+    /// A page of quotas, shorter ids of projects first: of one project, or of all that have quotas of their own or
+    /// anything that is counted.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn all_quotas(
+    pub async fn list_quotas(
         &self,
-        after: Option<ProjectId>,
-        limit: usize,
+        request: &ListRequest<QuotaState>,
     ) -> Result<Page<QuotaState>, Error> {
-        let usages = self.store.usages(after, limit).await?;
-        let is_full = usages.len() == limit;
-        let mut items = Vec::with_capacity(usages.len());
-        for (project, usage) in usages {
-            items.push(self.quota_state(project, usage).await?);
+        let order = request
+            .sort
+            .first()
+            .map_or(Order::Ascending, |key| key.order);
+        let mut after = request.marker.clone().map(ProjectId::new);
+        let mut items = Vec::new();
+        if let Reach::SeenBy(project) | Reach::OwnedBy(project) = &request.reach {
+            let state = self.quotas(project).await?;
+            let is_left = after.as_ref() != Some(project);
+            items.extend(Some(state).filter(|state| is_left && request.passes(state)));
+            return Ok(Page {
+                is_full: items.len() == request.limit,
+                items,
+            });
         }
-        Ok(Page { items, is_full })
+        loop {
+            let usages = self.store.usages(after, order, BATCH).await?;
+            let is_last = usages.len() < BATCH;
+            after = usages.last().map(|(project, _)| project.clone());
+            for (project, usage) in usages {
+                let state = self.quota_state(project, usage).await?;
+                if request.passes(&state) {
+                    items.push(state);
+                }
+                if items.len() == request.limit {
+                    return Ok(Page {
+                        items,
+                        is_full: true,
+                    });
+                }
+            }
+            if is_last {
+                return Ok(Page {
+                    items,
+                    is_full: false,
+                });
+            }
+        }
     }
 
     /// Gives `project` quotas of its own; what `limits` does not set stays as it is.

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        ActionSpec, Digest, HostId, Job, JobId, ModuleName, Outcome, ProjectId, Tallies, Timestamp,
+        ActionSpec, Digest, HostId, Job, JobId, ModuleName, Order, Outcome, ProjectId, Tallies,
+        Timestamp,
     },
     executor::{Busy, Call, Executor, Place, TakeInError},
     metrics::Metrics,
@@ -127,9 +128,10 @@ impl<S: Store> Store for Metered<S> {
     async fn usages(
         &self,
         after: Option<ProjectId>,
+        order: Order,
         limit: usize,
     ) -> Result<Vec<(ProjectId, Tallies)>, Error> {
-        self.inner.usages(after, limit).await
+        self.inner.usages(after, order, limit).await
     }
 
     async fn renew(

@@ -34,7 +34,7 @@ pub use seal::{KeyFacts, KeyRing, Place, SealError};
 pub use settings::Settings;
 pub use wanted::Wanted;
 
-use crate::domain::{HostId, Job, JobId, ProjectId, Tallies, Tally, Timestamp};
+use crate::domain::{HostId, Job, JobId, Order, ProjectId, Tallies, Tally, Timestamp};
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -115,10 +115,11 @@ pub trait Store: Send + Sync {
     async fn usage(&self, project: &ProjectId) -> Result<Tallies, Error>;
 
     /// At most `limit` of the projects that have anything that is counted, beginning after `after`, in an order that
-    /// stays the same: shorter ids first and then by their bytes.
+    /// stays the same: ascending, shorter ids first and then by their bytes.
     async fn usages(
         &self,
         after: Option<ProjectId>,
+        order: Order,
         limit: usize,
     ) -> Result<Vec<(ProjectId, Tallies)>, Error>;
 

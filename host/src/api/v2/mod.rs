@@ -2,7 +2,9 @@
 
 pub mod action_executions;
 pub mod actions;
+pub mod audit_events;
 pub mod modules;
+pub mod quotas;
 
 use super::routes::Routes;
 
@@ -10,5 +12,7 @@ use super::routes::Routes;
 pub(super) fn routes(routes: Routes) -> Routes {
     let routes = action_executions::routes(routes);
     let routes = actions::routes(routes);
-    modules::routes(routes)
+    let routes = modules::routes(routes);
+    let routes = quotas::routes(routes);
+    audit_events::routes(routes)
 }

@@ -185,17 +185,25 @@ impl Model {
     pub(super) fn usages(
         &self,
         after: Option<&ProjectId>,
+        order: Order,
         limit: usize,
     ) -> Vec<(ProjectId, Tallies)> {
         let mut projects: Vec<_> = self.projects().into_iter().collect();
         projects.sort_by_key(turn);
+        if order == Order::Descending {
+            projects.reverse();
+        }
         let usages = projects.into_iter().map(|project| {
             let usage = self.usage(&project);
             (project, usage)
         });
         usages
             .filter(|(project, usage)| {
-                !usage.is_empty() && after.is_none_or(|after| turn(project) > turn(after))
+                let is_after = |after: &ProjectId| match order {
+                    Order::Ascending => turn(project) > turn(after),
+                    Order::Descending => turn(project) < turn(after),
+                };
+                !usage.is_empty() && after.is_none_or(is_after)
             })
             .take(limit)
             .collect()

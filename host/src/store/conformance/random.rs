@@ -114,8 +114,10 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
         let usage = store.usage(&project).await.unwrap();
         assert_eq!(usage, model.usage(&project), "{project}");
         for (after, limit) in [(None, 9), (None, 1), (Some(&project), 2)] {
-            let usages = store.usages(after.cloned(), limit).await.unwrap();
-            assert_eq!(usages, model.usages(after, limit), "{after:?}");
+            for order in [Order::Ascending, Order::Descending] {
+                let usages = store.usages(after.cloned(), order, limit).await.unwrap();
+                assert_eq!(usages, model.usages(after, order, limit), "{after:?}");
+            }
         }
     }
     for kind in KINDS {

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::{list, put, record};
 use crate::{
-    domain::{ProjectId, Tallies, Tally},
+    domain::{Order, ProjectId, Tallies, Tally},
     store::{Commit, Error, Record, Store, Write},
 };
 
@@ -152,7 +152,7 @@ pub(crate) async fn projects_that_have_something_are_listed_in_pages(store: &dyn
         let after = seen
             .last()
             .map(|(project, _): &(ProjectId, _)| project.clone());
-        let page = store.usages(after, 3).await.unwrap();
+        let page = store.usages(after, Order::Ascending, 3).await.unwrap();
         let is_last = page.len() < 3;
         seen.extend(page);
         if is_last {

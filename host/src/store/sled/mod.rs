@@ -27,7 +27,7 @@ pub use open::OpenError;
 
 use self::{job_counts::JobCounts, writer::Writer};
 use super::{Commit, Error, Kind, Query, Record, Store, Wanted};
-use crate::domain::{HostId, Job, JobId, ProjectId, Tallies, Timestamp};
+use crate::domain::{HostId, Job, JobId, Order, ProjectId, Tallies, Timestamp};
 
 /// The embedded store. Dropping it waits for the commits under way.
 // Fields drop in this order: writer, database, and then the lock that lets another process in.
@@ -81,10 +81,11 @@ impl Store for SledStore {
     async fn usages(
         &self,
         after: Option<ProjectId>,
+        order: Order,
         limit: usize,
     ) -> Result<Vec<(ProjectId, Tallies)>, Error> {
         let tree = self.tree.clone();
-        tokio::task::spawn_blocking(move || usage::list(&tree, after.as_ref(), limit))
+        tokio::task::spawn_blocking(move || usage::list(&tree, after.as_ref(), order, limit))
             .await
             .map_err(|error| Error::Unavailable(error.into()))?
     }

@@ -6,7 +6,7 @@ use sled::Tree;
 
 use super::{changes::Changes, unavailable};
 use crate::{
-    domain::{ProjectId, Tallies},
+    domain::{Order, ProjectId, Tallies},
     store::{Error, Within, codec},
 };
 
@@ -94,17 +94,24 @@ pub(super) fn of(tree: &Tree, project: &ProjectId) -> Result<Tallies, Error> {
 pub(super) fn list(
     tree: &Tree,
     after: Option<&ProjectId>,
+    order: Order,
     limit: usize,
 ) -> Result<Vec<(ProjectId, Tallies)>, Error> {
-    let from = match after {
+    let edge = |end: u8| match after {
         Some(project) => Bound::Excluded(row(project)),
-        None => Bound::Included(vec![ROWS]),
+        None => Bound::Excluded(vec![end]),
+    };
+    let mut rows = match order {
+        Order::Ascending => tree.range((edge(ROWS), Bound::Excluded(vec![AFTER_ROWS]))),
+        Order::Descending => tree.range((Bound::Excluded(vec![ROWS]), edge(AFTER_ROWS))),
     };
     let mut found = Vec::new();
-    for entry in tree
-        .range((from, Bound::Excluded(vec![AFTER_ROWS])))
-        .take(limit)
-    {
+    while found.len() < limit {
+        let next = match order {
+            Order::Ascending => rows.next(),
+            Order::Descending => rows.next_back(),
+        };
+        let Some(entry) = next else { break };
         let (key, value) = entry.map_err(unavailable)?;
         if let Some(project) = project_of(&key) {
             found.push((project, tallies(&value)?));
