@@ -175,7 +175,7 @@ async fn the_trail_is_for_admins_and_nobody_changes_it() -> Result<()> {
     let own = admin.get("/v2/audit_events").await?.expect(200)?;
     assert_eq!(own["audit_events"], json!([]));
     for (query, found) in [
-        (format!("project_id={}", tenant.project_id), 1),
+        (format!("outcome=ok&project_id={}", tenant.project_id), 1),
         ("rule=action_executions:create".to_owned(), 1),
         ("rule=modules:create".to_owned(), 0),
         (

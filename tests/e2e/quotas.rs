@@ -39,9 +39,8 @@ impl Scene {
     }
 
     async fn set(&self, tenant: usize, limits: Value) -> Result<Value> {
-        let answer = self
-            .admin
-            .send_json(Method::PUT, &self.path(tenant), &limits);
+        let path = self.path(tenant);
+        let answer = self.admin.send_json(Method::PUT, &path, &limits);
         answer.await?.expect(200)
     }
 }
@@ -172,7 +171,8 @@ async fn a_module_beyond_the_quota_is_refused_and_leaves_nothing() -> Result<()>
         .push("probe", guests::guest("probe")?)
         .await?
         .expect(201)?;
-    let pushes = (0..3).map(|number| client.push(&format!("faulty{number}"), b"x".to_vec()));
+    let names = ["one", "two", "three"];
+    let pushes = names.map(|name| client.push(name, b"x".to_vec()));
     for answer in try_join_all(pushes).await? {
         let words = answer.fault(403)?;
         assert!(
@@ -200,7 +200,8 @@ async fn quotas_are_given_by_admins_and_seen_by_their_own_project() -> Result<()
     let (first, second) = (scene.client(0)?, scene.client(1)?);
     let path = scene.path(0);
     for member in [&first, &second] {
-        let put = member.send_json(Method::PUT, &path, &json!({ "modules": 9 }));
+        let more = json!({ "modules": 9 });
+        let put = member.send_json(Method::PUT, &path, &more);
         put.await?.fault(403)?;
         member.delete(&path).await?.fault(403)?;
     }
