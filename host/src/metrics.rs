@@ -57,6 +57,7 @@ pub struct Metrics {
     cloud_requests: Family<OutcomeLabels, Counter>,
     commits: Family<OutcomeLabels, Histogram, Durations>,
     modules_taken_in: Family<OutcomeLabels, Histogram, Durations>,
+    audit_events_dropped: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -77,6 +78,7 @@ impl Default for Metrics {
             cloud_requests: Family::default(),
             commits: durations(),
             modules_taken_in: durations(),
+            audit_events_dropped: Counter::default(),
         };
         metrics.register();
         metrics
@@ -148,6 +150,11 @@ impl Metrics {
             seconds(),
             self.modules_taken_in.clone(),
         );
+        registry.register(
+            "audit_events_dropped",
+            "Refusals that came too fast to be in the audit trail",
+            self.audit_events_dropped.clone(),
+        );
     }
 
     /// A counter of another room, kept by that room.
@@ -212,7 +219,7 @@ impl Metrics {
             .inc();
     }
 
-    /// A commit was made durable, or refused: done, conflict or failed.
+    /// A commit was made durable, or not: done, conflict, refused by a quota, or failed.
     pub fn commit_ended(&self, outcome: &'static str, took: Duration) {
         self.commits
             .get_or_create(&OutcomeLabels { outcome })
@@ -224,6 +231,11 @@ impl Metrics {
         self.modules_taken_in
             .get_or_create(&OutcomeLabels { outcome })
             .observe(took.as_secs_f64());
+    }
+
+    /// A refusal is not in the audit trail.
+    pub fn audit_event_dropped(&self) {
+        self.audit_events_dropped.inc();
     }
 
     /// All of it in the OpenMetrics text format.

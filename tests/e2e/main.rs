@@ -6,6 +6,7 @@
 )]
 
 mod action_executions;
+mod audit;
 mod auth_oidc;
 mod consent;
 mod crash_recovery;
@@ -31,6 +32,7 @@ mod murano_list;
 mod openstack_proxy;
 mod policy;
 mod policy_coverage;
+mod quotas;
 mod renewal;
 mod secrets;
 mod target_cloud;

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::error;
 
+use super::origin::Refusal;
 use crate::{engine, policy, telemetry::Chain};
 
 /// The body of every refusal.
@@ -30,6 +31,8 @@ pub(crate) struct ApiError {
     status: StatusCode,
     message: Cow<'static, str>,
     retry_after: Option<Duration>,
+    /// The policy rule that refuses it.
+    rule: Option<&'static str>,
 }
 
 impl ApiError {
@@ -38,6 +41,7 @@ impl ApiError {
             status,
             message: message.into(),
             retry_after: None,
+            rule: None,
         }
     }
 
@@ -123,8 +127,11 @@ impl ApiError {
 }
 
 impl From<policy::Forbidden> for ApiError {
-    fn from(_: policy::Forbidden) -> Self {
-        Self::forbidden("Operation forbidden (insufficient permissions)")
+    fn from(policy::Forbidden(rule): policy::Forbidden) -> Self {
+        Self {
+            rule: Some(rule),
+            ..Self::forbidden("Operation forbidden (insufficient permissions)")
+        }
     }
 }
 
@@ -133,7 +140,7 @@ impl From<engine::Error> for ApiError {
         match source {
             engine::Error::NotFound(what) => Self::not_found(what),
             engine::Error::BadInput(fault) => Self::bad_request(fault),
-            engine::Error::Forbidden(why) => Self::forbidden(why),
+            engine::Error::Forbidden(why) | engine::Error::OverQuota(why) => Self::forbidden(why),
             engine::Error::Conflict(what) => Self::new(StatusCode::CONFLICT, what),
             engine::Error::Refused(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
             engine::Error::Busy(why) => Self::busy(why, engine::Error::RETRY_AFTER),
@@ -146,17 +153,6 @@ impl From<engine::Error> for ApiError {
     }
 }
 
-/// What an [`ApiError`] said, beside its response, for APIs whose refusals have another form.
-#[derive(Debug, Clone)]
-pub(crate) struct Refusal(Cow<'static, str>);
-
-impl Refusal {
-    /// What is wrong.
-    pub(crate) fn message(&self) -> &str {
-        &self.0
-    }
-}
-
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let faultcode = if self.status.is_server_error() {
@@ -164,7 +160,10 @@ impl IntoResponse for ApiError {
         } else {
             "Client"
         };
-        let refusal = Refusal(self.message.clone());
+        let refusal = Refusal {
+            rule: self.rule,
+            reason: self.message.clone(),
+        };
         let body = FaultView {
             faultcode,
             faultstring: self.message,

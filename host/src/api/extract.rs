@@ -10,10 +10,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::{App, error::ApiError, patience::broken_off};
-use crate::{
-    auth::Caller,
-    domain::{Operation, RequestContext},
-};
+use crate::{auth::Caller, domain::Operation};
 
 /// A type that is read from a JSON body.
 pub(crate) trait JsonBody: DeserializeOwned {
@@ -193,16 +190,11 @@ impl FromRequestParts<App> for Acting {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
         let caller = parts.extensions.get::<Arc<Caller>>().cloned();
-        let request = parts.extensions.get::<RequestContext>().cloned();
-        let (Some(caller), Some(request)) = (caller, request) else {
-            return Err(ApiError::internal(&NoGuard));
-        };
-        let op = Operation {
-            project_id: caller.project_id.clone(),
-            user_id: caller.user_id.clone(),
-            request,
-        };
-        Ok(Self { op, caller })
+        let op = parts.extensions.get::<Operation>().cloned();
+        match (op, caller) {
+            (Some(op), Some(caller)) => Ok(Self { op, caller }),
+            _ => Err(ApiError::internal(&NoGuard)),
+        }
     }
 }
 

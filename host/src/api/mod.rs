@@ -12,6 +12,7 @@ mod fuzz;
 mod json_text;
 mod layers;
 mod list;
+mod origin;
 mod patience;
 mod root;
 mod routes;
@@ -36,9 +37,10 @@ use tower::util::MapRequest;
 pub use doc::Doc;
 pub use error::FaultView;
 pub use list::{ListView, Shown};
+pub use origin::Peer;
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
-pub use v2::{action_executions, actions, environments, members, modules};
+pub use v2::{action_executions, actions, audit_events, environments, members, modules, quotas};
 
 use self::error::ApiError;
 use crate::{

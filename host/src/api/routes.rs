@@ -2,8 +2,6 @@
 //!
 //! The table of routes is what tests of coverage walk, and what `/v2/openapi.json` is made of.
 
-use std::sync::Arc;
-
 use axum::{
     Router,
     extract::{Request, State},
@@ -20,6 +18,7 @@ use super::{
     doc::Doc,
     error::{ApiError, unauthorized},
     list::Listable,
+    origin::{self, Entrance},
 };
 use crate::{auth, domain::RequestContext, policy::Rule, telemetry::Chain};
 
@@ -127,16 +126,22 @@ impl Routes {
         H: Handler<T, App>,
         T: 'static,
     {
-        let filter = match method {
-            Method::POST => MethodFilter::POST,
-            Method::PUT => MethodFilter::PUT,
-            Method::DELETE => MethodFilter::DELETE,
-            _ => MethodFilter::GET,
+        let (filter, verb) = match method {
+            Method::POST => (MethodFilter::POST, "POST"),
+            Method::PUT => (MethodFilter::PUT, "PUT"),
+            Method::DELETE => (MethodFilter::DELETE, "DELETE"),
+            _ => (MethodFilter::GET, "GET"),
         };
         let mount = move |app: &App| match access {
             Access::Open => on(filter, handler),
             Access::Guarded(rule) => {
-                on(filter, handler).route_layer(from_fn_with_state((app.clone(), rule), guard))
+                let entrance = Entrance {
+                    rule: rule.name(),
+                    method: verb,
+                    path,
+                };
+                let state = (app.clone(), rule, entrance);
+                on(filter, handler).route_layer(from_fn_with_state(state, guard))
             }
         };
         let route = Route {
@@ -167,9 +172,9 @@ impl Routes {
     }
 }
 
-/// Lets through whom the authentication service knows and the rule lets pass.
+/// Lets through whom the authentication service knows and the rule lets pass; who is refused is in the audit trail.
 async fn guard(
-    State((app, rule)): State<(App, Rule)>,
+    State((app, rule, entrance)): State<(App, Rule, Entrance)>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -188,11 +193,16 @@ async fn guard(
         }
     };
     Span::current().record("project.id", caller.project_id.as_str());
-    if let Err(refusal) = app.policy.enforce(&caller, rule) {
-        return ApiError::from(refusal).into_response();
-    }
-    request.extensions_mut().insert(Arc::clone(&caller));
-    next.run(request).await
+    let op = origin::operation(&request, &caller, context, entrance);
+    let response = if let Err(refusal) = app.policy.enforce(&caller, rule) {
+        ApiError::from(refusal).into_response()
+    } else {
+        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(op.clone());
+        next.run(request).await
+    };
+    origin::record_refusal(&app, op, entrance, &response);
+    response
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 mod action;
 mod action_execution;
 mod api_client;
+mod audit;
 mod cloud_fields;
 mod clouds_yaml;
 mod environment;
@@ -17,6 +18,7 @@ mod module;
 mod options;
 mod output;
 mod progress;
+mod quota;
 mod report;
 mod run_action;
 mod sanitize;
@@ -34,14 +36,15 @@ use clap::{Args, Parser, Subcommand};
 pub use action::ActionCommand;
 pub use action_execution::ActionExecutionCommand;
 pub use api_client::Object;
+pub use audit::AuditCommand;
 pub use environments::EnvironmentCommand;
-
 pub use error::Error;
 pub use keystone_login::Error as KeystoneError;
 pub use member::MemberCommand;
 pub use module::ModuleCommand;
 pub use options::{CommonArgs, Format, ListArgs};
 pub use output::Output;
+pub use quota::QuotaCommand;
 
 use environment::Environment;
 use session::Session;
@@ -207,6 +210,12 @@ pub enum ClientCommand {
     /// Look after environments: variables under a name.
     #[command(subcommand)]
     Environment(EnvironmentCommand),
+    /// See what projects may have and have, and change it.
+    #[command(subcommand)]
+    Quota(QuotaCommand),
+    /// See who did what (administrators).
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// How the host's own commands print what they found.
@@ -257,6 +266,8 @@ async fn dispatch(command: &ClientCommand, session: &mut Session<'_>) -> Result<
         ClientCommand::Environment(command) => {
             environments::run(command, session).await.map(|()| 0)
         }
+        ClientCommand::Quota(command) => quota::run(command, session).await.map(|()| 0),
+        ClientCommand::Audit(command) => audit::run(command, session).await.map(|()| 0),
     }
 }
 

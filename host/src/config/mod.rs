@@ -43,6 +43,10 @@ pub struct Config {
     /// What the operator grants to modules' runs, within what the modules declare. Entries that match are joined; a
     /// module that none matches may ask what it declares.
     pub grants: Vec<engine::GrantSettings>,
+    /// How much a project may have that no admin gave quotas of its own; -1 is no limit.
+    pub quotas: engine::QuotaSettings,
+    /// For how long it is kept who did what.
+    pub audit: engine::AuditSettings,
     /// What is logged, and how.
     pub log: telemetry::Settings,
 }

@@ -86,3 +86,7 @@ id! {
     /// Names one start of one host process.
     HostId
 }
+id! {
+    /// Names one line of the audit trail.
+    AuditEventId
+}

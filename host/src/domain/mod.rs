@@ -3,6 +3,7 @@
 mod access;
 mod action;
 mod action_execution;
+mod audit_event;
 mod custom_context;
 mod digest;
 mod environment;
@@ -20,6 +21,7 @@ mod name;
 mod operation;
 mod outcome;
 mod project;
+mod quota;
 mod report;
 mod schema;
 mod secret;
@@ -32,12 +34,14 @@ pub use access::{
 };
 pub use action::ActionSpec;
 pub use action_execution::{ActionExecution, BadTransition, NewActionExecution, Params};
+pub use audit_event::{AuditEvent, AuditObject, AuditOutcome, ObjectType};
 pub use custom_context::CustomContext;
 pub use digest::{BadDigest, Digest};
 pub use environment::Environment;
 pub use grant::{Grant, GrantedRule};
 pub use id::{
-    ActionExecutionId, BadId, EnvironmentId, HostId, JobId, MemberId, ModuleId, ModuleVersionId,
+    ActionExecutionId, AuditEventId, BadId, EnvironmentId, HostId, JobId, MemberId, ModuleId,
+    ModuleVersionId,
 };
 pub use job::{Job, Work};
 pub use journal::{
@@ -48,9 +52,10 @@ pub use list::{BadFilter, Cell, Column, Filter, ListRequest, Order, Page, Reach,
 pub use member::{Member, MemberStatus, Shareable};
 pub use module::{Module, ModuleSignature, ModuleVersion};
 pub use name::{ActionName, BadName, EnvironmentName, ModuleName};
-pub use operation::{Operation, RequestContext, Sight};
+pub use operation::{Operation, Origin, RequestContext, Sight};
 pub use outcome::{Failure, Outcome};
 pub use project::{ProjectId, Scope};
+pub use quota::{Limit, Limits, OwnLimits, ProjectQuotas, Tallies, Tally};
 pub use report::PlannedRequest;
 pub use schema::{BadSchema, Fault, Schema};
 pub use secret::{InClear, PrivateObject, Sealed, Secret, plain, plain_option, private_json, wipe};

@@ -1,6 +1,6 @@
 //! Who acts: the caller's side of one operation.
 
-use std::sync::Arc;
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use uuid::Uuid;
 
@@ -37,6 +37,21 @@ pub enum Sight {
     AllProjects,
 }
 
+/// Where an operation comes from, for the audit trail; empty for what the host does by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The caller's user name.
+    pub user_name: Option<Arc<str>>,
+    /// The address of whoever connected to the host.
+    pub source: Option<IpAddr>,
+    /// The name of the route's policy rule.
+    pub rule: &'static str,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path without its query.
+    pub path: Cow<'static, str>,
+}
+
 /// The caller's facts that an operation needs: they decide what is visible, and nothing else. Never a target cloud's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
@@ -46,4 +61,6 @@ pub struct Operation {
     pub user_id: Option<Arc<str>>,
     /// The request.
     pub request: RequestContext,
+    /// Where it comes from.
+    pub origin: Origin,
 }

@@ -1,10 +1,10 @@
 //! What is known of action executions: one, a page of them, their journals; and their deletion.
 
-use super::{Engine, Error};
+use super::{Engine, Error, apply::Act};
 use crate::{
     domain::{
-        ActionExecution, ActionExecutionId, CustomContext, JournalPage, ListRequest, Operation,
-        Page, Reach, Sight,
+        ActionExecution, ActionExecutionId, CustomContext, JournalPage, ListRequest, ObjectType,
+        Operation, Page, Reach, Sight,
     },
     store::{self, Commit, Kept, KeptJournal, Listing},
 };
@@ -78,7 +78,9 @@ impl Engine {
             if let Some(journal) = store::find::<KeptJournal>(&*self.store, id.uuid()).await? {
                 commit = commit.delete(&journal);
             }
-            match self.store.commit(commit).await {
+            let name = kept.entity.name.as_str();
+            let act = Act::changing(ObjectType::ActionExecution, id, Some(name));
+            match self.commit_for(op, act, commit).await {
                 // The journal of a cancelled run may come after its end.
                 Err(store::Error::Conflict { .. }) => {}
                 result => return Ok(result?),

@@ -11,7 +11,7 @@ use super::{Engine, Error, running::Run};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, ActionSpec, Failure, Job, Journal, ModuleName,
-        Operation, Outcome, RequestContext,
+        Operation, Origin, Outcome, RequestContext,
     },
     store::{self, Commit, Kept, Write},
 };
@@ -147,6 +147,7 @@ impl Engine {
             project_id: execution.project_id.clone(),
             user_id: None,
             request: RequestContext::resumed(&execution.request_id),
+            origin: Origin::default(),
         };
         if let Ok(action) = self.action(&op, &execution.name)
             && action.module.digest == execution.digest

@@ -8,7 +8,7 @@ use crate::{
         ActionExecution, ActionName, ActionSpec, Digest, Module, ModuleName, ModuleVersion, Order,
         State,
     },
-    store::{self, Commit, Kept, List},
+    store::{self, Kept, List},
 };
 
 /// A component that was received into a file.
@@ -53,15 +53,17 @@ impl Engine {
         }
     }
 
-    /// Commits what an upload changes and shows it; when it is refused, drops the component unless somebody else has it.
+    /// Does what commits an upload and shows it; when it is refused, drops the component unless somebody else has it.
     pub(super) async fn settle(
         &self,
-        commit: Commit,
+        committing: impl Future<Output = Result<(), store::Error>> + Send,
         module: &Module,
         version: &ModuleVersion,
     ) -> Result<(), Error> {
         let mut in_flight = self.module_changes.lock().await;
-        let committed = self.commit_change(commit, &module.name).await;
+        let committed = committing
+            .await
+            .map_err(|error| changed(error, &module.name));
         if committed.is_ok() {
             self.registry.put(module, version);
         }
@@ -82,24 +84,6 @@ impl Engine {
             return Ok(());
         }
         self.discard_unused(digest, in_flight).await
-    }
-
-    pub(super) async fn commit_change(
-        &self,
-        commit: Commit,
-        name: &ModuleName,
-    ) -> Result<(), Error> {
-        self.store
-            .commit(commit)
-            .await
-            .map_err(|error| match error {
-                store::Error::Conflict { .. } => Error::Conflict(format!(
-                    "Module already exists, or changed meanwhile [name={name}]"
-                )),
-                other @ (store::Error::Corrupt { .. }
-                | store::Error::LeaseLost(_)
-                | store::Error::Unavailable(_)) => other.into(),
-            })
     }
 
     /// Drops a component that nothing refers to: no version, no upload under way, no run.
@@ -152,6 +136,17 @@ impl Engine {
         Ok(spec
             .zip(module)
             .map(|(spec, module)| (Arc::new(spec), module.entity.name)))
+    }
+}
+
+/// What is told when a change of the module `name` was not committed.
+pub(super) fn changed(error: store::Error, name: &ModuleName) -> Error {
+    if matches!(error, store::Error::Conflict { .. }) {
+        Error::Conflict(format!(
+            "Module already exists, or changed meanwhile [name={name}]"
+        ))
+    } else {
+        error.into()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Environments: made, found, changed, deleted.
 
-use super::{Engine, Error};
+use super::{Engine, Error, apply::Act};
 use crate::{
     domain::{
-        Environment, EnvironmentId, EnvironmentName, ListRequest, Operation, Order, Page,
-        ProjectId, Reach, Scope, Secret,
+        Environment, EnvironmentId, EnvironmentName, ListRequest, ObjectType, Operation, Order,
+        Page, ProjectId, Reach, Scope, Secret,
     },
     store::{self, Commit, Kept, Kind, List, Listing, Write},
 };
@@ -60,7 +60,8 @@ impl Engine {
             key: claim(&environment),
             id: id.uuid(),
         });
-        match self.store.commit(commit).await {
+        let act = Act::making(ObjectType::Environment, id, Some(environment.name.as_str()));
+        match self.commit_for(op, act, commit).await {
             Err(store::Error::Conflict { .. }) => Err(Error::Conflict(format!(
                 "Duplicate entry for Environment ['name', 'project_id']: {}, {}",
                 environment.name, environment.project_id
@@ -99,7 +100,10 @@ impl Engine {
             }
             environment.version += 1;
             environment.updated_at = Some(self.clock.now());
-            match self.store.commit(Commit::new().update(&kept)).await {
+            // Variables may grow.
+            let act = Act::making(ObjectType::Environment, environment.id, Some(name.as_str()));
+            let commit = Commit::new().update(&kept);
+            match self.commit_for(op, act, commit).await {
                 Err(store::Error::Conflict { .. }) => {}
                 result => return Ok(result.map(|()| kept.entity)?),
             }
@@ -129,7 +133,12 @@ impl Engine {
                 kind: Kind::Environment,
                 key: claim(&kept.entity),
             });
-            match self.store.commit(commit).await {
+            let act = Act::changing(
+                ObjectType::Environment,
+                kept.entity.id,
+                Some(kept.entity.name.as_str()),
+            );
+            match self.commit_for(op, act, commit).await {
                 Err(store::Error::Conflict { .. }) => {}
                 result => return Ok(result?),
             }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The caller may not do that with this object.
     #[error("{0}")]
     Forbidden(String),
+    /// The project would have more than it may.
+    #[error("{0}")]
+    OverQuota(String),
     /// It is taken, or has ended.
     #[error("{0}")]
     Conflict(String),
@@ -32,7 +35,7 @@ pub enum Error {
     Busy(String),
     /// The store failed.
     #[error("the store failed")]
-    Store(#[from] store::Error),
+    Store(#[source] store::Error),
     /// The host itself failed.
     #[error("the host failed")]
     Host(#[source] BoxError),
@@ -47,6 +50,34 @@ impl Error {
     #[must_use]
     pub const fn is_store_unavailable(&self) -> bool {
         matches!(self, Self::Store(store::Error::Unavailable(_)))
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::QuotaExceeded {
+                tally,
+                in_use,
+                wanted,
+                limit,
+                ..
+            } => {
+                let wanted = if wanted > 1 {
+                    format!(", and {wanted} more are needed")
+                } else {
+                    String::new()
+                };
+                let remedy = tally.remedy();
+                Self::OverQuota(format!(
+                    "Quota exceeded for {tally}: {in_use} of {limit} are in use{wanted}; {remedy}."
+                ))
+            }
+            store::Error::Corrupt { .. }
+            | store::Error::Conflict { .. }
+            | store::Error::LeaseLost(_)
+            | store::Error::Unavailable(_) => Self::Store(error),
+        }
     }
 }
 

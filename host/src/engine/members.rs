@@ -5,13 +5,15 @@
 
 use super::{
     Engine, Error, ModuleRef,
+    apply::Act,
+    components::changed,
     find_modules::{not_found, one_of},
     modules::name_claim,
 };
 use crate::{
     domain::{
-        Member, MemberId, MemberStatus, Module, ModuleId, Operation, ProjectId, Scope, Shareable,
-        Sight,
+        Member, MemberId, MemberStatus, Module, ModuleId, ObjectType, Operation, ProjectId, Scope,
+        Shareable, Sight,
     },
     store::{self, Commit, Kept, Kind, List, Write},
 };
@@ -76,7 +78,8 @@ impl Engine {
             key: member_claim(&member),
             id: member.id.uuid(),
         };
-        match self.store.commit(commit.create(&member).and(claim)).await {
+        let commit = commit.create(&member).and(claim);
+        match self.commit_for(op, changing(&member), commit).await {
             Ok(()) => Ok(member),
             Err(store::Error::Conflict {
                 kind: Kind::Member, ..
@@ -103,7 +106,7 @@ impl Engine {
         let old = std::mem::replace(&mut kept.entity.status, status);
         kept.entity.updated_at = Some(self.clock.now());
         let commit = Commit::new().update(&kept);
-        self.change_use(&kept.entity, old, Some(status), commit)
+        self.change_use(op, &kept.entity, old, Some(status), commit)
             .await?;
         drop(changes);
         Ok(kept.entity)
@@ -124,7 +127,7 @@ impl Engine {
         let owns = |member: &Member| member.project_id == op.project_id;
         let kept = self.find_member(resource, member_id, owns).await?;
         let commit = without_members(Commit::new(), std::slice::from_ref(&kept));
-        self.change_use(&kept.entity, kept.entity.status, None, commit)
+        self.change_use(op, &kept.entity, kept.entity.status, None, commit)
             .await?;
         drop(changes);
         Ok(())
@@ -221,6 +224,7 @@ impl Engine {
     /// Commits what makes of `member` the status `new`, or takes it away, with what follows for its object.
     async fn change_use(
         &self,
+        op: &Operation,
         member: &Member,
         old: MemberStatus,
         new: Option<MemberStatus>,
@@ -229,10 +233,11 @@ impl Engine {
         const ACCEPTED: MemberStatus = MemberStatus::Accepted;
         let Shareable::Module(id) = member.resource;
         match (old == ACCEPTED, new == Some(ACCEPTED)) {
-            (false, true) => self.take_up_module(id, &member.member_id, commit).await,
-            (true, false) => self.give_up_module(id, &member.member_id, commit).await,
+            (false, true) => self.take_up_module(op, id, member, commit).await,
+            (true, false) => self.give_up_module(op, id, member, commit).await,
             (true, true) | (false, false) => {
-                self.store.commit(commit).await.map_err(changed_meanwhile)
+                let committed = self.commit_for(op, changing(member), commit).await;
+                committed.map_err(changed_meanwhile)
             }
         }
     }
@@ -255,13 +260,15 @@ impl Engine {
         ))
     }
 
-    /// Lets `project` see and use a module.
+    /// Lets the member's project see and use a module.
     async fn take_up_module(
         &self,
+        op: &Operation,
         id: ModuleId,
-        project: &ProjectId,
+        member: &Member,
         commit: Commit,
     ) -> Result<(), Error> {
+        let project = &member.member_id;
         let mut kept = self.module_by_id(id).await?;
         let module = &mut kept.entity;
         self.check_shared_signature(
@@ -278,17 +285,20 @@ impl Engine {
             id: id.uuid(),
         };
         let commit = commit.update(&kept).and(claim);
-        self.commit_change(commit, &kept.entity.name).await?;
+        let committed = self.commit_for(op, changing(member), commit).await;
+        committed.map_err(|error| changed(error, &kept.entity.name))?;
         self.show(&kept.entity).await
     }
 
-    /// Takes a module out of what `project` sees and uses.
+    /// Takes a module out of what the member's project sees and uses.
     async fn give_up_module(
         &self,
+        op: &Operation,
         id: ModuleId,
-        project: &ProjectId,
+        member: &Member,
         commit: Commit,
     ) -> Result<(), Error> {
+        let project = &member.member_id;
         let mut kept = self.module_by_id(id).await?;
         kept.entity.shared_with.retain(|it| it != project);
         let release = Write::Release {
@@ -296,7 +306,8 @@ impl Engine {
             key: name_claim(project, &kept.entity.name),
         };
         let commit = commit.update(&kept).and(release);
-        self.commit_change(commit, &kept.entity.name).await?;
+        let committed = self.commit_for(op, changing(member), commit).await;
+        committed.map_err(|error| changed(error, &kept.entity.name))?;
         self.show(&kept.entity).await
     }
 
@@ -360,13 +371,18 @@ fn duplicate(resource: Shareable, member_id: &ProjectId) -> Error {
     ))
 }
 
+fn changing(member: &Member) -> Act {
+    Act::changing(
+        ObjectType::Member,
+        member.id,
+        Some(member.member_id.as_str()),
+    )
+}
+
 fn changed_meanwhile(error: store::Error) -> Error {
-    match error {
-        store::Error::Conflict { .. } => {
-            Error::Conflict("It changed meanwhile; try again.".to_owned())
-        }
-        other @ (store::Error::Corrupt { .. }
-        | store::Error::LeaseLost(_)
-        | store::Error::Unavailable(_)) => other.into(),
+    if matches!(error, store::Error::Conflict { .. }) {
+        Error::Conflict("It changed meanwhile; try again.".to_owned())
+    } else {
+        error.into()
     }
 }

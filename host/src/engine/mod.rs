@@ -1,6 +1,8 @@
 //! Operations: read, decide, commit. One event, one file.
 
 mod action_executions;
+mod apply;
+mod audit;
 mod complete_action;
 mod components;
 mod environments;
@@ -10,6 +12,7 @@ mod grants;
 mod lists;
 mod members;
 mod modules;
+mod quotas;
 mod registry;
 mod running;
 mod seals;
@@ -26,6 +29,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, Notify};
 
+pub use audit::AuditSettings;
 pub use components::Upload;
 pub use environments::{ChangeEnvironment, NewEnvironment};
 pub use error::Error;
@@ -33,6 +37,7 @@ pub use find_modules::ModuleRef;
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
 pub use members::ShareableRef;
 pub use modules::NewModule;
+pub use quotas::{QuotaSettings, QuotaState};
 pub use registry::{Action, ModuleFacts};
 pub use seals::reseal;
 pub use settings::Settings;
@@ -76,6 +81,8 @@ pub struct Engine {
     registry: registry::Registry,
     running: running::Running,
     work_added: Notify,
+    quota_book: quotas::QuotaBook,
+    refusals: audit::Refusals,
     /// Held from a check of who refers to a component to the deletion or the record that follows from it, and from a
     /// module's commit until the registry shows it, so that the registry never goes back.
     module_changes: Mutex<components::UploadsInFlight>,
@@ -98,6 +105,8 @@ impl Engine {
             registry: registry::Registry::default(),
             running: running::Running::default(),
             work_added: Notify::new(),
+            quota_book: quotas::QuotaBook::default(),
+            refusals: audit::Refusals::default(),
             module_changes: Mutex::default(),
         });
         engine.load_registry().await?;

@@ -2,11 +2,14 @@
 //!
 //! A refused upload leaves nothing; what an upload changes becomes visible in one step.
 
-use super::{Engine, Error, ModuleRef, Upload, find_modules::not_found, members::without_members};
+use super::{
+    Engine, Error, ModuleRef, Upload, apply::Act, components::changed, find_modules::not_found,
+    members::without_members,
+};
 use crate::{
     domain::{
         ActionSpec, Module, ModuleId, ModuleName, ModuleSignature, ModuleVersion, ModuleVersionId,
-        Operation, ProjectId, Scope, Shareable, Timestamp,
+        ObjectType, Operation, ProjectId, Scope, Shareable, Tallies, Tally, Timestamp,
     },
     store::{self, Commit, Kept, Kind, Write},
 };
@@ -32,6 +35,10 @@ impl Engine {
         op: &Operation,
         new: NewModule,
     ) -> Result<(Module, ModuleVersion), Error> {
+        let wanted = Tallies::default()
+            .with(Tally::Modules, 1)
+            .with(Tally::Bytes, new.upload.size_bytes);
+        self.check_quotas(&op.project_id, wanted).await?;
         let taken = self.take_in_upload(op, &new.upload, &new.name).await?;
         let module = Module {
             id: ModuleId::generate(),
@@ -49,7 +56,9 @@ impl Engine {
         let version = current_version(&module, &new.upload, taken);
         let commit = Commit::new().create(&module).create(&version);
         let commit = reclaim(commit, module.id, &[], claims(&module, &version));
-        self.settle(commit, &module, &version).await?;
+        let act = Act::making(ObjectType::Module, module.id, Some(module.name.as_str()));
+        self.settle(self.commit_for(op, act, commit), &module, &version)
+            .await?;
         Ok((module, version))
     }
 
@@ -64,9 +73,11 @@ impl Engine {
         upload: Upload,
     ) -> Result<(Module, ModuleVersion), Error> {
         let module = self.changeable_module(op, module).await?.entity;
+        let wanted = Tallies::default().with(Tally::Bytes, upload.size_bytes);
+        self.check_quotas(&op.project_id, wanted).await?;
         let taken = self.take_in_upload(op, &upload, &module.name).await?;
         let mut in_flight = self.module_changes.lock().await;
-        let added = self.add_taken_in(&module, &upload, taken).await;
+        let added = self.add_taken_in(op, &module, &upload, taken).await;
         self.landed(&mut in_flight, upload.digest, added.is_ok())
             .await?;
         added
@@ -74,6 +85,7 @@ impl Engine {
 
     async fn add_taken_in(
         &self,
+        op: &Operation,
         module: &Module,
         upload: &Upload,
         taken: TakenIn,
@@ -81,7 +93,11 @@ impl Engine {
         let mut kept = self.unchanged(module).await?;
         let version = next_version(&mut kept.entity, upload, taken);
         let commit = Commit::new().update(&kept).create(&version);
-        self.commit_change(commit, &kept.entity.name).await?;
+        let name = &kept.entity.name;
+        let act = Act::making(ObjectType::Module, kept.entity.id, Some(name.as_str()));
+        self.commit_for(op, act, commit)
+            .await
+            .map_err(|error| changed(error, name))?;
         self.registry.put(&kept.entity, &version);
         Ok((kept.entity, version))
     }
@@ -112,7 +128,7 @@ impl Engine {
         kept.entity.digest = version.entity.digest;
         kept.entity.signature = version.entity.signature.clone();
         kept.entity.updated_at = Some(self.clock.now());
-        self.commit_change(Commit::new().update(&kept), &kept.entity.name)
+        self.change_module(op, &kept.entity, Commit::new().update(&kept))
             .await?;
         self.registry.put(&kept.entity, &version.entity);
         drop(changes);
@@ -141,11 +157,23 @@ impl Engine {
             let new_claims = claims(&kept.entity, &version);
             let commit = Commit::new().update(&kept);
             let commit = reclaim(commit, kept.entity.id, &old_claims, new_claims);
-            self.commit_change(commit, &kept.entity.name).await?;
+            self.change_module(op, &kept.entity, commit).await?;
             self.registry.put(&kept.entity, &version);
         }
         drop(changes);
         Ok((kept.entity, version))
+    }
+
+    async fn change_module(
+        &self,
+        op: &Operation,
+        module: &Module,
+        commit: Commit,
+    ) -> Result<(), Error> {
+        let act = Act::changing(ObjectType::Module, module.id, Some(module.name.as_str()));
+        self.commit_for(op, act, commit)
+            .await
+            .map_err(|error| changed(error, &module.name))
     }
 
     /// `module` as it is kept now, with the same versions as when it was read: what its members answered meanwhile is
@@ -196,7 +224,7 @@ impl Engine {
             let old_claims = claims(&kept.entity, &version.entity);
             commit = reclaim(commit, kept.entity.id, &old_claims, Vec::new());
         }
-        self.commit_change(commit, &kept.entity.name).await?;
+        self.change_module(op, &kept.entity, commit).await?;
         self.registry.remove(&kept.entity);
         for version in &versions {
             self.discard_unused(version.entity.digest, &in_flight)

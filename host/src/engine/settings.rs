@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{GrantSettings, ModuleSettings};
+use super::{AuditSettings, GrantSettings, ModuleSettings, QuotaSettings};
 
 /// `[engine]`: runs and due work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -41,6 +41,12 @@ pub struct Settings {
     /// The most mutating requests of a run that no grant limits: `[runtime] mutating_requests`, taken over by `server`.
     #[serde(skip)]
     pub mutating_requests: u64,
+    /// What a project may have: `[quotas]`, taken over by `server`.
+    #[serde(skip)]
+    pub quotas: QuotaSettings,
+    /// How long the audit trail is kept: `[audit]`, taken over by `server`.
+    #[serde(skip)]
+    pub audit: AuditSettings,
 }
 
 impl Default for Settings {
@@ -59,6 +65,8 @@ impl Default for Settings {
             modules: ModuleSettings::default(),
             grants: Vec::new(),
             mutating_requests: 1000,
+            quotas: QuotaSettings::default(),
+            audit: AuditSettings::default(),
         }
     }
 }

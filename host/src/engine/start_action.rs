@@ -9,12 +9,12 @@ use futures::FutureExt as _;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{Action, Engine, Error, running::Run};
+use super::{Action, Engine, Error, apply::Act, quotas::Reservation, running::Run};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, ActionName, CustomContext, Failure, Fault, Job,
-        Journal, JournalCaps, JsonText, NewActionExecution, Operation, Outcome, Params, ProjectId,
-        RequestContext, TargetCloud, Work,
+        Journal, JournalCaps, JsonText, NewActionExecution, ObjectType, Operation, Outcome, Params,
+        ProjectId, RequestContext, TargetCloud, Work,
     },
     executor::Call,
     openstack::{Consent, RunScope, Session},
@@ -85,6 +85,13 @@ impl Engine {
         } else {
             Some(self.executor.admit(&op.project_id)?)
         };
+        let is_saved = is_later || start.params.save_result;
+        // Its end is not refused any more.
+        let reservation = if is_saved && !is_later {
+            Some(self.reserve_execution(&op.project_id).await?)
+        } else {
+            None
+        };
         let (id, now) = (ActionExecutionId::generate(), self.clock.now());
         let scope = self.scope(op, &action, &start.params);
         let session = match &start.target {
@@ -94,7 +101,6 @@ impl Engine {
             }
             None => None,
         };
-        let is_saved = is_later || start.params.save_result;
         let seal_context = |context: &CustomContext| self.seal_context(id, context);
         let new = NewActionExecution {
             id,
@@ -119,7 +125,7 @@ impl Engine {
         };
         let execution = ActionExecution::start(new, now);
         if is_later {
-            let execution = self.leave_to_worker(execution).await?;
+            let execution = self.leave_to_worker(op, execution).await?;
             return Ok(StartedAction {
                 execution,
                 is_saved,
@@ -130,10 +136,11 @@ impl Engine {
             place,
             ..self.call(&execution, scope, session, start.custom_context, 1, cancel)
         };
-        let execution = if is_saved {
+        let execution = if let Some(reservation) = reservation {
             // On a task of its own: a client that goes away does not undo what it asked to be saved.
-            let engine = Arc::clone(self);
-            tokio::spawn(async move { engine.run_and_keep(execution, call).await })
+            let (engine, op) = (Arc::clone(self), op.clone());
+            let run = async move { engine.run_and_keep(&op, execution, call, reservation).await };
+            tokio::spawn(run)
                 .await
                 .map_err(|error| Error::Host(error.into()))??
         } else {
@@ -150,7 +157,11 @@ impl Engine {
         })
     }
 
-    async fn leave_to_worker(&self, execution: ActionExecution) -> Result<ActionExecution, Error> {
+    async fn leave_to_worker(
+        &self,
+        op: &Operation,
+        execution: ActionExecution,
+    ) -> Result<ActionExecution, Error> {
         let project_id = execution.project_id.clone();
         let job = Job {
             id: execution.id.into(),
@@ -160,9 +171,10 @@ impl Engine {
                 execution.created_at,
             )
         };
-        self.store
-            .commit(Commit::new().create(&execution).and(Write::AddJob(job)))
-            .await?;
+        let name = execution.name.as_str();
+        let act = Act::making(ObjectType::ActionExecution, execution.id, Some(name));
+        let commit = Commit::new().create(&execution).and(Write::AddJob(job));
+        self.commit_for(op, act, commit).await?;
         self.work_added.notify_one();
         Ok(execution)
     }
@@ -170,8 +182,10 @@ impl Engine {
     /// A saved run whose caller waits: kept once, when it has ended.
     async fn run_and_keep(
         &self,
+        op: &Operation,
         mut execution: ActionExecution,
         call: Call,
+        reservation: Reservation,
     ) -> Result<ActionExecution, Error> {
         let journal = Arc::clone(&call.scope.journal);
         let run = Run {
@@ -185,7 +199,10 @@ impl Engine {
         execution.take_report(&journal);
         execution.complete(&outcome, self.clock.now())?;
         let commit = self.with_journal(Commit::new().create(&execution), &execution, &journal)?;
-        self.store.commit(commit).await?;
+        let name = execution.name.as_str();
+        let act = Act::changing(ObjectType::ActionExecution, execution.id, Some(name));
+        self.commit_for(op, act, commit).await?;
+        drop(reservation);
         Ok(execution)
     }
 

@@ -92,7 +92,8 @@ impl Engine {
         let new_claims = claims(&kept.entity, &version);
         let commit = Commit::new().update(&kept).create(&version);
         let commit = reclaim(commit, kept.entity.id, &old_claims, new_claims);
-        self.settle(commit, &kept.entity, &version).await?;
+        self.settle(self.store.commit(commit), &kept.entity, &version)
+            .await?;
         info!(
             module.name = %name, module.digest = %upload.digest, version = kept.entity.version, is_new,
             "took in system module `{name}`",

@@ -1,8 +1,8 @@
 //! Somebody completes, pauses, resumes or cancels an action execution through the API.
 
-use super::{Engine, Error};
+use super::{Engine, Error, apply::Act};
 use crate::{
-    domain::{ActionExecution, ActionExecutionId, JsonText, Operation, State},
+    domain::{ActionExecution, ActionExecutionId, JsonText, ObjectType, Operation, State},
     store::{self, Commit, Write},
 };
 
@@ -36,7 +36,9 @@ impl Engine {
             if kept.entity.state().is_completed() && !self.running.has(id) {
                 commit = commit.and(Write::CancelJob(id.into()));
             }
-            match self.store.commit(commit).await {
+            let name = kept.entity.name.as_str();
+            let act = Act::changing(ObjectType::ActionExecution, id, Some(name));
+            match self.commit_for(op, act, commit).await {
                 Ok(()) => {
                     if kept.entity.state().is_completed() {
                         self.running.cancel(id);

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -85,7 +85,8 @@ where
     pub(super) async fn serve(self: Arc<Self>, mut listener: TcpListener, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let mut number = 0;
-        while let Some((stream, permit)) = stop.run_until_cancelled(self.next(&mut listener)).await
+        while let Some((stream, peer, permit)) =
+            stop.run_until_cancelled(self.next(&mut listener)).await
         {
             number += 1;
             let seat = Arc::new(Seat::default());
@@ -93,7 +94,7 @@ where
             let (door, stop) = (Arc::clone(&self), stop.clone());
             tasks.spawn(async move {
                 let _open = door.metrics.connection_opened();
-                door.attend(stream, &seat, &stop).await;
+                door.attend(stream, peer, &seat, &stop).await;
                 door.seats().remove(&number);
                 drop(permit);
             });
@@ -103,9 +104,9 @@ where
         tasks.wait().await;
     }
 
-    /// The next connection, and its permit to be served.
-    async fn next(&self, listener: &mut TcpListener) -> (TcpStream, OwnedSemaphorePermit) {
-        let (stream, _): (_, SocketAddr) = Listener::accept(listener).await;
+    /// The next connection, whose it is, and its permit to be served.
+    async fn next(&self, listener: &mut TcpListener) -> (TcpStream, IpAddr, OwnedSemaphorePermit) {
+        let (stream, peer): (_, SocketAddr) = Listener::accept(listener).await;
         // An answer is one write; waiting for more would only delay it.
         let _ = stream.set_nodelay(true);
         loop {
@@ -114,7 +115,7 @@ where
             }
             let permit = timeout(LOOK_AGAIN, Arc::clone(&self.free).acquire_owned()).await;
             if let Ok(Ok(permit)) = permit {
-                return (stream, permit);
+                return (stream, peer.ip(), permit);
             }
         }
     }
@@ -130,9 +131,16 @@ where
         }
     }
 
-    async fn attend(&self, stream: TcpStream, seat: &Arc<Seat>, stop: &CancellationToken) {
+    async fn attend(
+        &self,
+        stream: TcpStream,
+        peer: IpAddr,
+        seat: &Arc<Seat>,
+        stop: &CancellationToken,
+    ) {
         let io = TokioIo::new(Watched::new(stream, Arc::clone(seat)));
-        let service = TowerToHyperService::new(counted(self.service.clone(), Arc::clone(seat)));
+        let service =
+            TowerToHyperService::new(counted(self.service.clone(), peer, Arc::clone(seat)));
         let mut connection = pin!(self.builder.serve_connection(io, service));
         tokio::select! {
             result = connection.as_mut() => {
@@ -161,9 +169,10 @@ where
     }
 }
 
-/// `service`, whose requests keep their connection from counting as idle.
+/// `service`, whose requests keep their connection from counting as idle and know from where they come.
 fn counted<S, B>(
     service: S,
+    peer: IpAddr,
     seat: Arc<Seat>,
 ) -> impl Service<
     axum::http::Request<B>,
@@ -183,7 +192,9 @@ where
         let (service, seat) = (service.clone(), Arc::clone(&seat));
         async move {
             let _busy = seat.busy();
-            service.oneshot(request.map(Body::new)).await
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(api::Peer(peer));
+            service.oneshot(request).await
         }
     })
 }

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    domain::{ActionSpec, Digest, HostId, Job, JobId, ModuleName, Outcome, ProjectId, Timestamp},
+    domain::{
+        ActionSpec, Digest, HostId, Job, JobId, ModuleName, Order, Outcome, ProjectId, Tallies,
+        Timestamp,
+    },
     executor::{Busy, Call, Executor, Place, TakeInError},
     metrics::Metrics,
     store::{Commit, Error, Kind, Query, Record, Store, Wanted},
@@ -97,6 +100,7 @@ impl<S: Store> Store for Metered<S> {
         let outcome = match &answer {
             Ok(()) => "done",
             Err(Error::Conflict { .. } | Error::LeaseLost(_)) => "conflict",
+            Err(Error::QuotaExceeded { .. }) => "refused",
             Err(Error::Corrupt { .. } | Error::Unavailable(_)) => "failed",
         };
         self.metrics.commit_ended(outcome, began.elapsed());
@@ -115,6 +119,19 @@ impl<S: Store> Store for Metered<S> {
 
     async fn count_jobs(&self, project: &ProjectId) -> Result<usize, Error> {
         self.inner.count_jobs(project).await
+    }
+
+    async fn usage(&self, project: &ProjectId) -> Result<Tallies, Error> {
+        self.inner.usage(project).await
+    }
+
+    async fn usages(
+        &self,
+        after: Option<ProjectId>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<(ProjectId, Tallies)>, Error> {
+        self.inner.usages(after, order, limit).await
     }
 
     async fn renew(

@@ -88,6 +88,8 @@ async fn run(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
     let work = tokio::spawn(Arc::clone(&engine).work(stop.clone(), grace));
     tokio::spawn(follower.run(Arc::new(SystemClock), stop.clone()));
+    let last = CancellationToken::new();
+    let audit_trail = tokio::spawn(Arc::clone(&engine).keep_audit_trail(last.clone()));
     let door = Door::new(api::service(&app), &app.settings, Arc::clone(&app.metrics));
     let serving = tokio::spawn(door.serve(listener, stop.clone()));
     info!(listen.address = %format_args!("http://{address}"), "listening on http://{address}");
@@ -101,6 +103,8 @@ async fn run(config: Config) -> Result<()> {
         warn!("requests under way are cut off after the grace period");
     }
     work.await?;
+    last.cancel();
+    audit_trail.await?;
     info!("ended");
     Ok(())
 }
@@ -209,6 +213,8 @@ async fn build_engine(
             modules: config.modules.clone(),
             grants: config.grants.clone(),
             mutating_requests: config.runtime.mutating_requests,
+            quotas: config.quotas.clone(),
+            audit: config.audit.clone(),
             ..config.engine.clone()
         },
     })

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Entity, Kept, Kind, Record, entity};
-use crate::domain::{HostId, Job, JobId};
+use crate::domain::{HostId, Job, JobId, ProjectId, Tally};
 
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +50,22 @@ pub enum Write {
     },
 }
 
-/// All the writes of one step.
+/// How much of a tally a project may have after a commit that adds to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Within {
+    /// The project.
+    pub project: ProjectId,
+    /// What is counted.
+    pub tally: Tally,
+    /// The most.
+    pub most: u64,
+}
+
+/// All the writes of one step, and the limits that they keep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Commit {
     pub(super) writes: Vec<Write>,
+    limits: Vec<Within>,
 }
 
 impl Commit {
@@ -90,6 +102,23 @@ impl Commit {
     pub fn and(mut self, write: Write) -> Self {
         self.writes.push(write);
         self
+    }
+
+    /// Refuses all of it when it adds to what `project` has of `tally` and there would then be more than `most`.
+    #[must_use]
+    pub fn within(mut self, project: &ProjectId, tally: Tally, most: u64) -> Self {
+        self.limits.push(Within {
+            project: project.clone(),
+            tally,
+            most,
+        });
+        self
+    }
+
+    /// The limits, for the backends.
+    #[must_use]
+    pub fn limits(&self) -> &[Within] {
+        &self.limits
     }
 
     /// The writes, for the backends.

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{Entity, Kind};
 use crate::domain::{
-    ActionExecution, ActionExecutionId, Cell, Environment, Member, Module, ModuleVersion,
-    ProjectId, Scope, Sealed,
+    ActionExecution, ActionExecutionId, AuditEvent, Cell, Environment, Member, Module,
+    ModuleVersion, ProjectId, ProjectQuotas, Scope, Sealed, Tallies, Tally,
 };
 
 /// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
@@ -38,6 +38,14 @@ impl Entity for ActionExecution {
             ("updated_at", Cell::from(self.updated_at).index_text()),
         ]
     }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        let is_running = !self.state().is_completed();
+        Tallies::default()
+            .with(Tally::StoredActionExecutions, 1)
+            .with(Tally::RunningActionExecutions, u64::from(is_running))
+            .with(Tally::Bytes, body_bytes)
+    }
 }
 
 impl Entity for Environment {
@@ -62,6 +70,10 @@ impl Entity for Environment {
         }
         keys
     }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
+    }
 }
 
 impl Entity for KeptJournal {
@@ -73,6 +85,10 @@ impl Entity for KeptJournal {
 
     fn project(&self) -> Option<&ProjectId> {
         Some(&self.project_id)
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
     }
 }
 
@@ -112,6 +128,10 @@ impl Entity for Module {
         keys.extend(members.map(|project| ("shared_with", project.to_string())));
         keys
     }
+
+    fn tallies(&self, _: u64) -> Tallies {
+        Tallies::default().with(Tally::Modules, 1)
+    }
 }
 
 impl Entity for ModuleVersion {
@@ -130,6 +150,38 @@ impl Entity for ModuleVersion {
             ("module_id", self.module_id.to_string()),
             ("digest", self.digest.hex()),
         ]
+    }
+
+    fn tallies(&self, _: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, self.size_bytes)
+    }
+}
+
+impl Entity for ProjectQuotas {
+    const KIND: Kind = Kind::Quota;
+
+    fn id(&self) -> Uuid {
+        Self::id_of(&self.project_id)
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn tallies(&self, _: u64) -> Tallies {
+        Tallies::default().with(Tally::OwnQuotas, 1)
+    }
+}
+
+impl Entity for AuditEvent {
+    const KIND: Kind = Kind::AuditEvent;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
     }
 }
 

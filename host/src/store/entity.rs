@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{Error, codec};
-use crate::domain::ProjectId;
+use crate::domain::{ProjectId, Tallies};
 
 /// The kinds of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,17 +23,23 @@ pub enum Kind {
     Module,
     /// A version of a module.
     ModuleVersion,
+    /// The quotas that a project has of its own.
+    Quota,
+    /// A line of the audit trail.
+    AuditEvent,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ActionExecution,
         Self::Environment,
         Self::Journal,
         Self::Member,
         Self::Module,
         Self::ModuleVersion,
+        Self::Quota,
+        Self::AuditEvent,
     ];
 
     /// Its name in keys and tables, at most 16 bytes, never changed.
@@ -46,6 +52,8 @@ impl Kind {
             Self::Member => "member",
             Self::Module => "module",
             Self::ModuleVersion => "module_version",
+            Self::Quota => "quota",
+            Self::AuditEvent => "audit_event",
         }
     }
 
@@ -55,7 +63,7 @@ impl Kind {
         match self {
             Self::ActionExecution => &["name", "state", "updated_at"],
             Self::Environment => &["name", "scope", "public_name"],
-            Self::Journal => &[],
+            Self::Journal | Self::Quota | Self::AuditEvent => &[],
             Self::Member => &["resource_id"],
             Self::Module => &["name", "scope", "shared_with"],
             Self::ModuleVersion => &["module_id", "digest"],
@@ -84,6 +92,8 @@ pub struct Record {
     pub body: Vec<u8>,
     /// The index keys under which it is found besides its project.
     pub index_keys: Vec<(&'static str, String)>,
+    /// What it adds to what is counted of its project.
+    pub tallies: Tallies,
 }
 
 impl Record {
@@ -112,6 +122,11 @@ pub trait Entity: Serialize + DeserializeOwned + Send {
     fn index_keys(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+
+    /// What it adds to what is counted of its project, when its record has `body_bytes`. Nothing by default.
+    fn tallies(&self, _body_bytes: u64) -> Tallies {
+        Tallies::default()
+    }
 }
 
 /// An entity and the version at which it was read.
@@ -131,12 +146,14 @@ pub(super) fn encode<E: Entity>(entity: &E, version: u64) -> Record {
             .all(|(name, _)| E::KIND.index_names().contains(name)),
         "an index key that its kind does not declare is not read back"
     );
+    let body = codec::to_bytes(entity);
     Record {
         kind: E::KIND,
         id: entity.id(),
         project: entity.project().cloned(),
         version,
-        body: codec::to_bytes(entity),
+        tallies: entity.tallies(body.len() as u64),
+        body,
         index_keys,
     }
 }

@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use self::sled::{OpenError, SledStore};
-pub use commit::{Commit, Write};
+pub use commit::{Commit, Within, Write};
 pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
 pub use pages::{PageError, page};
@@ -34,7 +34,7 @@ pub use seal::{KeyFacts, KeyRing, Place, SealError};
 pub use settings::Settings;
 pub use wanted::Wanted;
 
-use crate::domain::{HostId, Job, JobId, ProjectId, Timestamp};
+use crate::domain::{HostId, Job, JobId, Order, ProjectId, Tallies, Tally, Timestamp};
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,22 @@ pub enum Error {
     /// The lease of a job is somebody else's by now; nothing was written.
     #[error("job {0} is not this host's any more")]
     LeaseLost(JobId),
+    /// The project would have more than a limit of the commit; nothing was written.
+    #[error(
+        "{project} has {in_use} of at most {limit} {tally}, and {wanted} more would be too many"
+    )]
+    QuotaExceeded {
+        /// Whose limit.
+        project: ProjectId,
+        /// Of what.
+        tally: Tally,
+        /// How much there is.
+        in_use: u64,
+        /// How much the commit would have added.
+        wanted: u64,
+        /// The most.
+        limit: u64,
+    },
     /// The disk or the database does not answer.
     #[error("the store cannot be reached")]
     Unavailable(#[source] BoxError),
@@ -95,6 +111,18 @@ pub trait Store: Send + Sync {
 
     /// How many jobs of `project` there are, claimed or not. Cheap.
     async fn count_jobs(&self, project: &ProjectId) -> Result<usize, Error>;
+
+    /// What `project` has of everything that is counted, exactly. Cheap.
+    async fn usage(&self, project: &ProjectId) -> Result<Tallies, Error>;
+
+    /// At most `limit` of the projects that have anything that is counted, beginning after `after`, in an order that
+    /// stays the same: ascending, shorter ids first and then by their bytes.
+    async fn usages(
+        &self,
+        after: Option<ProjectId>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<(ProjectId, Tallies)>, Error>;
 
     /// Moves the leases that `owner` still holds on `jobs` to `now + lease`; answers those it no longer holds.
     async fn renew(

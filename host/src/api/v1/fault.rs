@@ -10,7 +10,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::error::Refusal;
+use crate::api::origin::Refusal;
 
 /// The body of Murano's refusals.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,7 +39,7 @@ pub(crate) async fn in_muranos_words(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     match response.extensions().get::<Refusal>() {
         Some(refusal) if is_murano => {
-            let fault = fault(response.status(), refusal.message());
+            let fault = fault(response.status(), &refusal.reason);
             rewrite(response, &fault)
         }
         Some(_) | None => response,

@@ -2,9 +2,11 @@
 
 pub mod action_executions;
 pub mod actions;
+pub mod audit_events;
 pub mod environments;
 pub mod members;
 pub mod modules;
+pub mod quotas;
 
 use super::routes::Routes;
 
@@ -13,5 +15,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let routes = action_executions::routes(routes);
     let routes = actions::routes(routes);
     let routes = environments::routes(routes);
-    modules::routes(routes)
+    let routes = modules::routes(routes);
+    let routes = quotas::routes(routes);
+    audit_events::routes(routes)
 }

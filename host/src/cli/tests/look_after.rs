@@ -226,3 +226,57 @@ async fn a_module_is_saved_under_its_own_name_only() {
     let ended = zonda(&["module", "save", "../hello"], &env).await;
     assert_eq!(ended.code, 2);
 }
+
+#[tokio::test]
+async fn quotas_are_shown_set_and_reset() {
+    let server = FakeServer::start(|request: &Request| {
+        let quotas = json!({"id": "p", "project_id": "p", "modules": {"limit": 3, "in_use": 2}});
+        match request.line.as_str() {
+            "PUT /v2/quotas/p" => {
+                assert_eq!(request.json(), json!({"modules": 3, "bytes": -1}));
+                Answer::json(200, &quotas)
+            }
+            "GET /v2/quotas/p" => Answer::json(200, &quotas),
+            "GET /v2/quotas" | "GET /v2/quotas?all_projects=true" => {
+                Answer::json(200, &json!({"quotas": [quotas]}))
+            }
+            "DELETE /v2/quotas/p" => Answer::json(204, &json!(null)),
+            other => panic!("{other}"),
+        }
+    })
+    .await;
+    let env = [("ZONDA_URL", server.url.as_str())];
+    let set = ["quota", "set", "p", "--modules", "3", "--bytes", "-1"];
+    for args in [&set[..], &["quota", "show"], &["quota", "show", "p"]] {
+        let ended = zonda(args, &env).await;
+        assert!(ended.out.contains("| modules"), "{}", ended.out);
+        assert_eq!(ended.code, 0);
+    }
+    let ended = zonda(&["quota", "list", "--all-tenants"], &env).await;
+    assert!(ended.out.contains("2/3"), "{}", ended.out);
+    let ended = zonda(&["quota", "reset", "p"], &env).await;
+    assert_eq!(ended.notes, "project p has the usual quotas\n");
+}
+
+#[tokio::test]
+async fn the_audit_trail_is_listed_by_what_is_looked_for() {
+    let server = FakeServer::start(|_: &Request| {
+        Answer::json(200, &json!({"audit_events": [{"rule": "modules:create"}]}))
+    })
+    .await;
+    let env = [("ZONDA_URL", server.url.as_str())];
+    let args = ["audit", "list", "--all-tenants", "--rule", "modules:create"];
+    let more = [
+        "--since",
+        "2026-11-22 00:00:00",
+        "-f",
+        "value",
+        "-c",
+        "rule",
+    ];
+    let ended = zonda(&[&args[..], &more].concat(), &env).await;
+    assert_eq!(ended.out, "modules:create\n");
+    let expected = "GET /v2/audit_events?all_projects=true&rule=modules%3Acreate\
+                    &created_at=gte%3A2026-11-22+00%3A00%3A00";
+    assert_eq!(server.lines(), [expected]);
+}

@@ -1,9 +1,11 @@
 //! The engine over a real store, with an executor and a clock that do as they are told.
 
+mod auditing;
 mod completing;
 mod consenting;
 mod environments;
 mod modules;
+mod quotas;
 mod reading;
 mod recovering;
 mod secrets;
@@ -26,8 +28,8 @@ use crate::{
     clock::ManualClock,
     domain::{
         AccessRule, ActionExecution, ActionExecutionId, ActionName, ActionSpec, Digest, Failure,
-        JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Outcome, Params, ProjectId,
-        RequestContext, Scope, Sight, State, Timestamp,
+        JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Origin, Outcome, Params,
+        ProjectId, RequestContext, Scope, Sight, State, Timestamp,
     },
     executor::{Call, FakeExecutor, HeldRun, HeldRuns},
     openstack::{self, Clouds},
@@ -293,6 +295,11 @@ fn op(project: &str) -> Operation {
         project_id: ProjectId::new(project),
         user_id: Some("ann".into()),
         request: RequestContext::resumed(&"req-1".into()),
+        origin: Origin {
+            user_name: Some("Ann".into()),
+            rule: "some:rule",
+            ..Origin::default()
+        },
     }
 }
 

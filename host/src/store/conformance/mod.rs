@@ -6,14 +6,16 @@ mod model;
 mod pages;
 mod random;
 mod records;
+mod usage;
 
 use uuid::Uuid;
 
 use super::{Commit, Error, Kind, Query, Record, Store, Write};
-use crate::domain::{Order, ProjectId};
+use crate::domain::{Order, ProjectId, Tallies, Tally};
 
 pub(super) use self::{
     jobs::*, lists::pages_agree_with_model, pages::*, random::agree_with_model, records::*,
+    usage::*,
 };
 
 /// One test for each case of the suite; `$open` makes an empty store and what must outlive it.
@@ -44,6 +46,11 @@ macro_rules! suite {
             the_next_claim_begins_after_whose_turn_it_was,
             a_project_gives_no_more_jobs_than_there_is_room_for,
             the_jobs_of_a_project_are_counted,
+            what_a_project_has_is_counted_with_each_commit,
+            a_commit_that_grows_beyond_a_limit_changes_nothing,
+            what_does_not_grow_is_not_refused,
+            of_many_concurrent_commits_as_many_as_allowed_are_done,
+            projects_that_have_something_are_listed_in_pages,
         }
     };
     (@each $open:path: $($case:ident,)*) => {
@@ -65,6 +72,7 @@ fn record(id: u128, project: Option<&str>, name: &str, state: &str) -> Record {
         version: 1,
         body: format!("{id} {name}").into_bytes(),
         index_keys: vec![("name", name.to_owned()), ("state", state.to_owned())],
+        tallies: Tallies::default().with(Tally::Modules, 1),
     }
 }
 

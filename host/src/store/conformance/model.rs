@@ -8,7 +8,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    domain::{HostId, Job, JobId, ProjectId, Timestamp},
+    domain::{HostId, Job, JobId, ProjectId, Tallies, Timestamp},
     store::{Commit, Error, Kind, Query, Record, Wanted, Write},
 };
 
@@ -66,6 +66,21 @@ impl Model {
         let mut next = self.clone();
         for write in commit.writes() {
             next.write(write)?;
+        }
+        for project in self.projects().union(&next.projects()) {
+            let (before, after) = (self.usage(project), next.usage(project));
+            for limit in commit.limits().iter().filter(|it| it.project == *project) {
+                let (in_use, then) = (before.of(limit.tally), after.of(limit.tally));
+                if then > in_use && then > limit.most {
+                    return Err(Error::QuotaExceeded {
+                        project: project.clone(),
+                        tally: limit.tally,
+                        in_use,
+                        wanted: then - in_use,
+                        limit: limit.most,
+                    });
+                }
+            }
         }
         *self = next;
         Ok(())
@@ -159,6 +174,46 @@ impl Model {
     pub(super) fn count_jobs(&self, project: &ProjectId) -> usize {
         let is_its = |(job, _): &&(Job, _)| job.project_id == *project;
         self.jobs.values().filter(is_its).count()
+    }
+
+    pub(super) fn usage(&self, project: &ProjectId) -> Tallies {
+        let records = self.records.values();
+        let its = records.filter(|record| record.project.as_ref() == Some(project));
+        its.fold(Tallies::default(), |sum, record| sum.plus(record.tallies))
+    }
+
+    pub(super) fn usages(
+        &self,
+        after: Option<&ProjectId>,
+        order: Order,
+        limit: usize,
+    ) -> Vec<(ProjectId, Tallies)> {
+        let mut projects: Vec<_> = self.projects().into_iter().collect();
+        projects.sort_by_key(turn);
+        if order == Order::Descending {
+            projects.reverse();
+        }
+        let usages = projects.into_iter().map(|project| {
+            let usage = self.usage(&project);
+            (project, usage)
+        });
+        usages
+            .filter(|(project, usage)| {
+                let is_after = |after: &ProjectId| match order {
+                    Order::Ascending => turn(project) > turn(after),
+                    Order::Descending => turn(project) < turn(after),
+                };
+                !usage.is_empty() && after.is_none_or(is_after)
+            })
+            .take(limit)
+            .collect()
+    }
+
+    fn projects(&self) -> BTreeSet<ProjectId> {
+        let records = self.records.values();
+        records
+            .filter_map(|record| record.project.clone())
+            .collect()
     }
 
     pub(super) fn renew(

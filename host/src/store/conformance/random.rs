@@ -15,17 +15,20 @@ use uuid::Uuid;
 
 use super::model::Model;
 use crate::{
-    domain::{ActionExecutionId, HostId, Job, JobId, Order, ProjectId, Timestamp, Work},
-    store::{Commit, Error, Kind, Position, Query, Record, Sort, Store, Wanted, Write},
+    domain::{
+        ActionExecutionId, HostId, Job, JobId, Order, ProjectId, Tallies, Tally, Timestamp, Work,
+    },
+    store::{Commit, Error, Kind, Position, Query, Record, Sort, Store, Wanted, Within, Write},
 };
 
 const KINDS: [Kind; 2] = [Kind::ActionExecution, Kind::Module];
 const PROJECTS: [&str; 3] = ["a", "ab", "b"];
 const NAMES: [&str; 3] = ["x", "xy", "x\0"];
+const TALLIES: [Tally; 2] = [Tally::Modules, Tally::Bytes];
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Commit(Vec<Draft>),
+    Commit(Vec<Draft>, Vec<Within>),
     List(Query),
     ClaimJobs {
         owner: u128,
@@ -71,8 +74,10 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
     let mut model = Model::default();
     for operation in operations {
         match operation {
-            Operation::Commit(drafts) => {
-                let commit = right(&model, drafts);
+            Operation::Commit(drafts, limits) => {
+                let commit = limits.iter().fold(right(&model, drafts), |commit, limit| {
+                    commit.within(&limit.project, limit.tally, limit.most)
+                });
                 let outcome = store.commit(commit.clone()).await;
                 assert_eq!(text(outcome), text(model.commit(&commit)), "{commit:?}");
             }
@@ -106,6 +111,14 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
     for project in PROJECTS.map(ProjectId::new) {
         let count = store.count_jobs(&project).await.unwrap();
         assert_eq!(count, model.count_jobs(&project), "{project}");
+        let usage = store.usage(&project).await.unwrap();
+        assert_eq!(usage, model.usage(&project), "{project}");
+        for (after, limit) in [(None, 9), (None, 1), (Some(&project), 2)] {
+            for order in [Order::Ascending, Order::Descending] {
+                let usages = store.usages(after.cloned(), order, limit).await.unwrap();
+                assert_eq!(usages, model.usages(after, order, limit), "{after:?}");
+            }
+        }
     }
     for kind in KINDS {
         for project in [None, Some("a"), Some("ab")] {
@@ -173,7 +186,8 @@ fn job(id: u128) -> JobId {
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        6 => vec(draft(), 1..4).prop_map(Operation::Commit),
+        6 => (vec(draft(), 1..4), vec(within(), 0..3))
+            .prop_map(|(drafts, limits)| Operation::Commit(drafts, limits)),
         3 => query().prop_map(Operation::List),
         2 => (0..2u128, 0..60i64, 0..20u64, wanted()).prop_map(|(owner, now, lease, wanted)| {
             Operation::ClaimJobs { owner, now, lease, wanted }
@@ -182,6 +196,14 @@ fn operation() -> impl Strategy<Value = Operation> {
             |(owner, jobs, now, lease)| Operation::Renew { owner, jobs, now, lease }
         ),
     ]
+}
+
+fn within() -> impl Strategy<Value = Within> {
+    (project(), select(&TALLIES[..]), 0..8u64).prop_map(|(project, tally, most)| Within {
+        project,
+        tally,
+        most,
+    })
 }
 
 fn project() -> impl Strategy<Value = ProjectId> {
@@ -267,15 +289,19 @@ fn record(place: impl Strategy<Value = (Kind, Uuid)>) -> impl Strategy<Value = R
         1..3u64,
         body,
         any::<u8>(),
+        (0..2u64, 0..4u64),
     )
         .prop_map(
-            |((kind, id), project, name, version, length, byte)| Record {
+            |((kind, id), project, name, version, length, byte, (modules, bytes))| Record {
                 kind,
                 id,
                 project: project.map(ProjectId::new),
                 version,
                 body: vec![byte; length],
                 index_keys: vec![("name", name.to_owned())],
+                tallies: Tallies::default()
+                    .with(Tally::Modules, modules)
+                    .with(Tally::Bytes, bytes),
             },
         )
 }

@@ -2,15 +2,18 @@
 
 use uuid::Uuid;
 
-use super::{changes::Changes, jobs, keys, record};
+use super::{changes::Changes, jobs, keys, record, usage::Growth};
 use crate::store::{Commit, Error, Kind, Record, Write};
 
 /// Collects in `changes` what `commit` changes, or the first reason why it may not.
 pub(super) fn commit(changes: &mut Changes<'_>, commit: &Commit) -> Result<(), Error> {
+    let mut growth = Growth::default();
     for write in commit.writes() {
         match write {
-            Write::Put(record) => put(changes, record)?,
-            Write::Delete { kind, id, version } => delete(changes, *kind, *id, *version)?,
+            Write::Put(record) => put(changes, &mut growth, record)?,
+            Write::Delete { kind, id, version } => {
+                delete(changes, &mut growth, *kind, *id, *version)?;
+            }
             Write::AddJob(job) => jobs::add(changes, job)?,
             Write::FinishJob { id, owner, attempt } => {
                 jobs::finish(changes, *id, *owner, *attempt)?;
@@ -20,10 +23,10 @@ pub(super) fn commit(changes: &mut Changes<'_>, commit: &Commit) -> Result<(), E
             Write::Release { kind, key } => changes.remove(keys::unique(*kind, key)),
         }
     }
-    Ok(())
+    growth.settle(changes, commit.limits())
 }
 
-fn put(changes: &mut Changes<'_>, record: &Record) -> Result<(), Error> {
+fn put(changes: &mut Changes<'_>, growth: &mut Growth, record: &Record) -> Result<(), Error> {
     let old = record::head(changes, record.kind, record.id)?;
     let version = old.as_ref().map_or(0, |old| old.version);
     if version.checked_add(1) != Some(record.version) {
@@ -33,13 +36,24 @@ fn put(changes: &mut Changes<'_>, record: &Record) -> Result<(), Error> {
         });
     }
     record::put(changes, record, old.as_ref());
+    if let Some(old) = &old {
+        growth.remove(old.project.as_ref(), old.tallies);
+    }
+    growth.add(record.project.as_ref(), record.tallies);
     Ok(())
 }
 
-fn delete(changes: &mut Changes<'_>, kind: Kind, id: Uuid, version: u64) -> Result<(), Error> {
+fn delete(
+    changes: &mut Changes<'_>,
+    growth: &mut Growth,
+    kind: Kind,
+    id: Uuid,
+    version: u64,
+) -> Result<(), Error> {
     match record::head(changes, kind, id)? {
         Some(old) if old.version == version => {
             record::remove(changes, kind, id, &old);
+            growth.remove(old.project.as_ref(), old.tallies);
             Ok(())
         }
         Some(_) | None => Err(Error::Conflict { kind, id }),

@@ -11,6 +11,7 @@ mod keys;
 mod open;
 mod query;
 mod record;
+mod usage;
 mod writer;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ pub use open::OpenError;
 
 use self::{job_counts::JobCounts, writer::Writer};
 use super::{Commit, Error, Kind, Query, Record, Store, Wanted};
-use crate::domain::{HostId, Job, JobId, ProjectId, Timestamp};
+use crate::domain::{HostId, Job, JobId, Order, ProjectId, Tallies, Timestamp};
 
 /// The embedded store. Dropping it waits for the commits under way.
 // Fields drop in this order: writer, database, and then the lock that lets another process in.
@@ -71,6 +72,22 @@ impl Store for SledStore {
 
     async fn count_jobs(&self, project: &ProjectId) -> Result<usize, Error> {
         Ok(self.job_counts.of(project))
+    }
+
+    async fn usage(&self, project: &ProjectId) -> Result<Tallies, Error> {
+        usage::of(&self.tree, project)
+    }
+
+    async fn usages(
+        &self,
+        after: Option<ProjectId>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<(ProjectId, Tallies)>, Error> {
+        let tree = self.tree.clone();
+        tokio::task::spawn_blocking(move || usage::list(&tree, after.as_ref(), order, limit))
+            .await
+            .map_err(|error| Error::Unavailable(error.into()))?
     }
 
     async fn renew(

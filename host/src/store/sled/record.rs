@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{changes::Changes, keys, unavailable};
 use crate::{
-    domain::ProjectId,
+    domain::{ProjectId, Tallies},
     store::{BoxError, Error, Kind, Record, codec},
 };
 
@@ -23,6 +23,7 @@ pub(super) struct Head {
     pub(super) version: u64,
     pub(super) project: Option<ProjectId>,
     pub(super) index_keys: Vec<(String, String)>,
+    pub(super) tallies: Tallies,
     further_parts: u32,
 }
 
@@ -110,6 +111,7 @@ pub(super) fn put(changes: &mut Changes<'_>, record: &Record, old: Option<&Head>
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect(),
+        tallies: record.tallies,
         further_parts: u32::try_from(parts.len()).unwrap_or(u32::MAX),
     };
     let listings = head.listings(record.kind);
@@ -178,5 +180,6 @@ fn record(kind: Kind, id: Uuid, head: &Head, body: Vec<u8>) -> Record {
         version: head.version,
         body,
         index_keys: index_keys.collect(),
+        tallies: head.tallies,
     }
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    domain::{ActionExecutionId, Order, ProjectId, Work},
+    domain::{ActionExecutionId, Order, ProjectId, Tally, Work},
     store::{Write, conformance},
 };
 
@@ -40,6 +40,7 @@ fn commit_of(id: Uuid) -> Commit {
         version: 1,
         body,
         index_keys: Vec::new(),
+        tallies: Tallies::default().with(Tally::Modules, 1),
     };
     // The length differs from commit to commit, and some bodies are of several parts.
     let length = usize::from(id.as_bytes()[15]) * 50;
@@ -89,6 +90,8 @@ async fn whole_commits(store: &SledStore) -> HashSet<Uuid> {
         .unwrap();
     let jobs: HashSet<Uuid> = jobs.iter().map(|job| job.id.uuid()).collect();
     assert_eq!(executions, jobs);
+    let usage = store.usage(&ProjectId::new("p")).await.unwrap();
+    assert_eq!(usage.of(Tally::Modules), 2 * executions.len() as u64);
     for id in &executions {
         let rival = Write::Claim {
             kind: Kind::Journal,
