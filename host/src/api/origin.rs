@@ -28,7 +28,7 @@ pub(super) struct Entrance {
     pub(super) path: &'static str,
 }
 
-/// Why a request was refused, in an answer of 403.
+/// What an `ApiError` said, beside its response: for the audit trail, and for APIs whose refusals have another form.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     /// The policy rule, where it was one and not the route's.

@@ -8,7 +8,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    domain::{HostId, Job, JobId, ProjectId, Tallies, Timestamp},
+    domain::{HostId, Job, JobId, Order, ProjectId, Tallies, Timestamp},
     store::{Commit, Error, Kind, Query, Record, Wanted, Write},
 };
 
