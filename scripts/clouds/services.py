@@ -285,9 +285,8 @@ def prepare_murano(cloud):
     write(
         conf,
         {
-            "DEFAULT": cloud.default(
-                "murano", transport_url="fake://", bind_host="127.0.0.1", bind_port=port, api_workers=1
-            ),
+            "DEFAULT": cloud.default("murano", transport_url="fake://", bind_host="127.0.0.1", bind_port=port),
+            "murano": {"api_workers": 1},
             "database": cloud.database("murano"),
             "paste_deploy": {"config_file": cloud.murano / "usr/share/murano-common/murano-paste.ini"},
             "stats": {"period": 3600},
