@@ -132,7 +132,8 @@ fn words_of(body: &Value) -> Option<String> {
                 .filter(Value::is_object);
             let words = match inner {
                 Some(inner) => words_of(&inner)?,
-                None => excerpt(text),
+                // WebOb ends its words with line breaks of HTML, in JSON too.
+                None => excerpt(&text.replace("<br />", " ")),
             };
             (!words.is_empty()).then_some(words)
         }
@@ -211,6 +212,10 @@ mod tests {
             (
                 r#"{"error_message": "{\"faultstring\": \"No node.\", \"debuginfo\": null}"}"#,
                 "No node.",
+            ),
+            (
+                r#"{"message": "No image.<br /><br />\n\n\n", "code": "404 Not Found", "title": "Not Found"}"#,
+                "No image.",
             ),
             ("404 Not Found", "404 Not Found"),
             (

@@ -71,22 +71,33 @@ async fn an_admin_of_the_target_sees_the_environments_of_every_project() -> Resu
 }
 
 #[tokio::test]
-async fn a_member_of_the_target_is_refused_the_environments_of_every_project() -> Result<()> {
-    let tenant = Cloud::a()?.tenant().await?;
+async fn a_member_of_the_target_is_refused_the_environments_of_other_projects() -> Result<()> {
+    let cloud = Cloud::a()?;
+    let (tenant, other) = tokio::try_join!(cloud.tenant(), cloud.tenant())?;
+    make_environment(&other).await?;
     let host = Host::start().await?;
     let client = host.client()?;
+    let of_other = list(&client, &other, json!({})).await?;
 
-    let headers = tenant.target_headers(&tenant.token().await?);
-    let error = client
-        .run(ACTION)
-        .input(json!({ "all_tenants": true }))
-        .headers(headers)?
-        .error()
-        .await?;
-    assert!(
-        error.contains("murano.environments_list failed") && error.contains("403"),
-        "{error}"
-    );
+    let no_list = "Access was denied to this resource.";
+    let no_environment = "User is not authorized to access these tenant resources";
+    for (action, input, words) in [
+        (ACTION, json!({ "all_tenants": true }), no_list),
+        (ACTION, json!({ "tenant_id": other.project_id }), no_list),
+        (
+            "murano.environments_get",
+            json!({ "environment_id": of_other[0]["id"] }),
+            no_environment,
+        ),
+    ] {
+        let headers = tenant.target_headers(&tenant.token().await?);
+        let run = client.run(action).input(input).headers(headers)?;
+        let error: Value = serde_json::from_str(&run.error().await?)?;
+        assert_eq!(
+            error["message"],
+            format!("{action} failed: {words} (HTTP 403)")
+        );
+    }
     Ok(())
 }
 
