@@ -189,7 +189,7 @@ async fn a_list_follows_its_links_on_the_server_that_the_user_named() {
     ];
     assert_eq!(zonda(&args, &env).await.out, "a\nb\nc\n");
     let expected = [
-        "GET /v2/modules?all_projects=true",
+        "GET /v2/modules?all_tenants=true",
         "GET /v2/modules?all_projects=true&marker=b",
     ];
     assert_eq!(server.lines(), expected);
@@ -237,7 +237,7 @@ async fn quotas_are_shown_set_and_reset() {
                 Answer::json(200, &quotas)
             }
             "GET /v2/quotas/p" => Answer::json(200, &quotas),
-            "GET /v2/quotas" | "GET /v2/quotas?all_projects=true" => {
+            "GET /v2/quotas" | "GET /v2/quotas?all_tenants=true" => {
                 Answer::json(200, &json!({"quotas": [quotas]}))
             }
             "DELETE /v2/quotas/p" => Answer::json(204, &json!(null)),
@@ -276,7 +276,7 @@ async fn the_audit_trail_is_listed_by_what_is_looked_for() {
     ];
     let ended = zonda(&[&args[..], &more].concat(), &env).await;
     assert_eq!(ended.out, "modules:create\n");
-    let expected = "GET /v2/audit_events?all_projects=true&rule=modules%3Acreate\
+    let expected = "GET /v2/audit_events?all_tenants=true&rule=modules%3Acreate\
                     &created_at=gte%3A2026-11-22+00%3A00%3A00";
     assert_eq!(server.lines(), [expected]);
 }
