@@ -30,6 +30,7 @@ pub struct Doc {
     query: &'static [(&'static str, &'static str)],
     list: Option<List>,
     all_projects: Option<Rule>,
+    publicizes: Option<Rule>,
     headers: bool,
     takes: Option<Content>,
     is_body_optional: bool,
@@ -57,6 +58,7 @@ impl Doc {
             query: &[],
             list: None,
             all_projects: None,
+            publicizes: None,
             headers: false,
             takes: None,
             is_body_optional: false,
@@ -93,6 +95,19 @@ impl Doc {
     #[must_use]
     pub const fn all_projects_rule(&self) -> Option<Rule> {
         self.all_projects
+    }
+
+    /// It makes public what it makes or changes, where `scope` says so, under `rule`.
+    #[must_use]
+    pub const fn publicizes(mut self, rule: Rule) -> Self {
+        self.publicizes = Some(rule);
+        self
+    }
+
+    /// The rule under which it makes objects public.
+    #[must_use]
+    pub const fn publicizing_rule(&self) -> Option<Rule> {
+        self.publicizes
     }
 
     /// Whether it is a list that a [`Listable`] tells of.
@@ -256,6 +271,9 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
         }
         if let Some(rule) = doc.all_projects {
             members.insert("x-all-projects-rule".to_owned(), json!(rule.name()));
+        }
+        if let Some(rule) = doc.publicizes {
+            members.insert("x-publicize-rule".to_owned(), json!(rule.name()));
         }
         match route.access {
             Access::Open => members.insert("security".to_owned(), json!([])),

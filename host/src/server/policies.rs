@@ -111,32 +111,30 @@ fn rows(rules: &Rules) -> Vec<Object> {
 /// The calls that each rule governs, from the table of routes.
 fn operations() -> HashMap<&'static str, Vec<String>> {
     let mut operations: HashMap<&str, Vec<String>> = HashMap::new();
+    let mut governs = |rule: Rule, call: String| {
+        operations.entry(rule.name()).or_default().push(call);
+    };
     for route in api::routes().table() {
-        if let Access::Guarded(rule) = route.access {
-            operations
-                .entry(rule.name())
-                .or_default()
-                .push(format!("{} {}", route.method, route.path));
+        let call = format!("{} {}", route.method, route.path);
+        // What a handler asks for besides, when a call goes beyond the caller's project.
+        if let Some(rule) = route.doc.all_projects_rule() {
+            let flag = if route.path.starts_with("/v1/") {
+                "all_tenants"
+            } else {
+                "all_projects"
+            };
+            let beyond = if route.path.contains('{') {
+                format!("{call} of another project")
+            } else {
+                format!("{call}?{flag}=true")
+            };
+            governs(rule, beyond);
         }
-    }
-    // What a handler asks for besides, when a call goes beyond the caller's project.
-    for rule in Rule::ALL {
-        let name = rule.name();
-        let beyond = [
-            (":list:all_projects", ":list", "?all_projects=true"),
-            (":list:all_projects", ":get", "?all_projects=true"),
-            ("_all_tenants", "", "?all_tenants=true"),
-            (":publicize", ":create", "?scope=public"),
-        ];
-        let governed = beyond.iter().find_map(|(end, base, argument)| {
-            let base = format!("{}{base}", name.strip_suffix(end)?);
-            let calls = operations.get(base.as_str())?.iter();
-            // Of the calls that get something, only the list itself goes beyond a project.
-            let calls = calls.filter(|call| !call.contains('{'));
-            Some(calls.map(|call| format!("{call}{argument}")).collect())
-        });
-        if let (false, Some(governed)) = (operations.contains_key(name), governed) {
-            operations.insert(name, governed);
+        if let Some(rule) = route.doc.publicizing_rule() {
+            governs(rule, format!("{call} with scope=public"));
+        }
+        if let Access::Guarded(rule) = route.access {
+            governs(rule, call);
         }
     }
     operations
@@ -262,6 +260,9 @@ mod tests {
     #[test]
     fn every_rule_of_a_route_tells_its_calls() {
         let operations = operations();
+        for rule in Rule::ALL {
+            assert!(operations.contains_key(rule.name()), "{}", rule.name());
+        }
         for route in api::routes().table() {
             if let Access::Guarded(rule) = route.access {
                 let call = format!("{} {}", route.method, route.path);
@@ -274,7 +275,10 @@ mod tests {
         );
         assert_eq!(
             operations["modules:publicize"],
-            ["POST /v2/modules?scope=public"]
+            [
+                "POST /v2/modules with scope=public",
+                "PUT /v2/modules/{module} with scope=public",
+            ]
         );
     }
 

@@ -51,6 +51,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             "/v1/environments/{environment}",
             RULE,
             Doc::new("Shows an environment by id as Murano does.")
+                .all_projects(Rule::ListEnvironmentsAllTenants)
                 .answers::<ShownMuranoEnvironmentView>(OK),
             get,
         )

@@ -63,7 +63,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get(
             "/v2/action_executions/{id}",
             Rule::ActionExecutionsGet,
-            Doc::new("Shows an action execution.").answers::<ActionExecutionView>(OK),
+            Doc::new("Shows an action execution.")
+                .all_projects(Rule::ActionExecutionsListAllProjects)
+                .answers::<ActionExecutionView>(OK),
             get,
         )
         .put(

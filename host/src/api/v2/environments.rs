@@ -70,6 +70,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             "/v2/environments",
             Rule::EnvironmentsCreate,
             Doc::new("Makes an environment.")
+                .publicizes(Rule::EnvironmentsPublicize)
                 .takes::<EnvironmentBody>()
                 .answers::<EnvironmentView>(StatusCode::CREATED),
             create,
@@ -80,6 +81,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             Doc::new(
                 "Changes the caller's environment that the body names; what it leaves out stays.",
             )
+            .publicizes(Rule::EnvironmentsPublicize)
             .takes::<EnvironmentBody>()
             .answers::<EnvironmentView>(OK),
             update,
@@ -90,6 +92,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             Doc::new(
                 "Shows an environment by name, the caller's own before a public one, or by id.",
             )
+            .all_projects(Rule::EnvironmentsListAllProjects)
             .answers::<EnvironmentView>(OK),
             get,
         )

@@ -51,13 +51,16 @@ pub(super) fn routes(routes: Routes, shared: Shared) -> Routes {
             shared.members,
             Rule::MembersList,
             Doc::new("Lists with whom an object is shared: all, or to a member the member itself.")
+                .all_projects(shared.all_projects)
                 .answers::<MembersView>(OK),
             move |app: State<App>, acting: Acting, path: Path| list(shared, app, acting, path),
         )
         .get(
             shared.member,
             Rule::MembersGet,
-            Doc::new("Shows one project with which an object is shared.").answers::<MemberView>(OK),
+            Doc::new("Shows one project with which an object is shared.")
+                .all_projects(shared.all_projects)
+                .answers::<MemberView>(OK),
             move |app: State<App>, acting: Acting, path: PathPair| get(shared, app, acting, path),
         )
         .put(

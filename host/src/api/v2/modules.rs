@@ -75,6 +75,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             "/v2/modules",
             Rule::ModulesCreate,
             Doc::new("Takes in a component as a module's first version.")
+                .publicizes(Rule::ModulesPublicize)
                 .query(&[
                     ("name", "the module's name, the prefix of its actions"),
                     ("scope", "private or public"),
@@ -92,13 +93,16 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get(
             "/v2/modules/{module}",
             Rule::ModulesGet,
-            Doc::new("Shows a module by name or id.").answers::<ModuleView>(OK),
+            Doc::new("Shows a module by name or id.")
+                .all_projects(Rule::ModulesListAllProjects)
+                .answers::<ModuleView>(OK),
             get,
         )
         .put(
             "/v2/modules/{module}",
             Rule::ModulesUpdate,
             Doc::new("Takes in a component as a module's next version, which becomes current.")
+                .publicizes(Rule::ModulesPublicize)
                 .query(&[(
                     "scope",
                     "private or public: changes the scope alone, without a body",
