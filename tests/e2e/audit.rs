@@ -16,22 +16,8 @@ async fn events(admin: &Client, query: &str) -> Result<Vec<Value>> {
     Ok(list["audit_events"].as_array().context("no list")?.clone())
 }
 
-#[tokio::test]
-async fn the_trail_tells_who_did_what_to_which_object_and_from_where() -> Result<()> {
-    let cloud = Cloud::a()?;
-    let mut host = Host::start_with(Settings::new().keystone(&cloud)).await?;
-    let tenant = cloud.tenant().await?;
-    let token = tenant.token().await?.secret;
-    let client = host.client()?.with_token(&token);
-    let admin_token = cloud.admin_token().await?.secret;
-    let admin = host.client()?.with_token(&admin_token);
-
-    let mut marks = Marks::default();
-    marks.add("the caller's token", &token);
-    marks.add("the admin's token", &admin_token);
-    let secret = unique("mark");
-    marks.add("what a request holds", &secret);
-
+/// Does one of everything, with `secret` wherever a request has room for it; answers with the id of the saved run.
+async fn act(client: &Client, admin: &Client, project_id: &str, secret: &str) -> Result<String> {
     client
         .push("probe", guests::guest("probe")?)
         .await?
@@ -41,10 +27,7 @@ async fn the_trail_tells_who_did_what_to_which_object_and_from_where() -> Result
         .await?
         .expect(200)?;
     client.roll_back("probe", 1).await?.expect(200)?;
-    let forged = [
-        ("X-Forwarded-For", "192.0.2.7"),
-        ("X-Secret", secret.as_str()),
-    ];
+    let forged = [("X-Forwarded-For", "192.0.2.7"), ("X-Secret", secret)];
     let run = client
         .run("std.async_noop")
         .member("description", json!(secret))
@@ -67,7 +50,7 @@ async fn the_trail_tells_who_did_what_to_which_object_and_from_where() -> Result
         .input(json!({ "output": secret }))
         .result()
         .await?;
-    let quotas = format!("/v2/quotas/{}", tenant.project_id);
+    let quotas = format!("/v2/quotas/{project_id}");
     let set = json!({ "modules": 5 });
     admin
         .send_json(Method::PUT, &quotas, &set)
@@ -83,6 +66,27 @@ async fn the_trail_tells_who_did_what_to_which_object_and_from_where() -> Result
         .get("/v2/modules?all_projects=true")
         .await?
         .fault(403)?;
+    Ok(id)
+}
+
+#[tokio::test]
+async fn the_trail_tells_who_did_what_to_which_object_and_from_where() -> Result<()> {
+    let cloud = Cloud::a()?;
+    let mut host = Host::start_with(Settings::new().keystone(&cloud)).await?;
+    let tenant = cloud.tenant().await?;
+    let token = tenant.token().await?.secret;
+    let client = host.client()?.with_token(&token);
+    let admin_token = cloud.admin_token().await?.secret;
+    let admin = host.client()?.with_token(&admin_token);
+
+    let mut marks = Marks::default();
+    marks.add("the caller's token", &token);
+    marks.add("the admin's token", &admin_token);
+    let secret = unique("mark");
+    marks.add("what a request holds", &secret);
+
+    let id = act(&client, &admin, &tenant.project_id, &secret).await?;
+    let quotas = format!("/v2/quotas/{}", tenant.project_id);
 
     let refused = wait::until("both refusals are in the trail", || async {
         let refused = events(&admin, "outcome=refused").await?;
