@@ -76,7 +76,7 @@ impl ListArgs {
         let all_tenants = self.all_tenants.then(|| "true".to_owned());
         let limit = self.limit.map(|limit| limit.to_string());
         let arguments = [
-            ("all_tenants", &all_tenants),
+            ("all_projects", &all_tenants),
             ("project_id", &self.of_project),
             ("sort_keys", &self.sort_keys),
             ("sort_dirs", &self.sort_dirs),
