@@ -19,6 +19,7 @@ mod front_door;
 mod guest_limits;
 mod isolation;
 mod keys;
+mod lists;
 mod mistral_client;
 mod modules;
 mod openstack_proxy;

@@ -42,15 +42,37 @@ impl Load {
         body: &str,
         expected: &'static str,
     ) -> Self {
-        let length = body.len();
+        let body = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Self::new("POST", address, path, headers, &body, expected)
+    }
+
+    /// GETs `path` with these headers; every answer's body must hold `expected`.
+    pub fn get_with(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+        expected: &'static str,
+    ) -> Self {
+        Self::new("GET", address, path, headers, "\r\n", expected)
+    }
+
+    /// `rest` is the last headers, and a body.
+    fn new(
+        method: &str,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+        rest: &str,
+        expected: &'static str,
+    ) -> Self {
         let headers: String = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-             {headers}Content-Length: {length}\r\n\r\n{body}"
-        );
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}{rest}");
         Self {
             address,
             request: request.into_bytes(),

@@ -258,10 +258,11 @@ fn media(doc: &Doc, content: Content, generator: &mut SchemaGenerator) -> Value 
             let collection = doc.list.as_ref().map_or("items", |list| list.collection);
             let next =
                 json!({ "type": "string", "description": "The next page, when this one is full." });
-            let mut page = json!({ "type": "object", "required": [collection] });
-            page["properties"] = json!({
-                collection: { "type": "array", "items": item(generator) },
-                "next": next,
+            let items = json!({ "type": "array", "items": item(generator) });
+            let page = json!({
+                "type": "object",
+                "required": [collection],
+                "properties": { collection: items, "next": next },
             });
             json!({ "application/json": { "schema": page } })
         }

@@ -41,7 +41,10 @@ pub(super) async fn run(command: &ActionCommand, session: &mut Session<'_>) -> R
             for action in &mut actions {
                 name_module(action);
             }
-            session.output.list(&actions, &COLUMNS).map(|()| 0)
+            session
+                .output
+                .list(&actions, &list.columns(&COLUMNS))
+                .map(|()| 0)
         }
         ActionCommand::Show { action } => {
             let action = session.connect().await?.get(&["actions", action]).await?;

@@ -120,13 +120,15 @@ pub(super) async fn run(
     match command {
         List { list, name, state } => {
             let mut query = list.query();
-            query.push(("sort_keys", "created_at".to_owned()));
-            query.push(("sort_dirs", "desc".to_owned()));
+            if !list.is_sorted() {
+                query.push(("sort_keys", "created_at".to_owned()));
+                query.push(("sort_dirs", "desc".to_owned()));
+            }
             query.extend(name.clone().map(|name| ("name", name)));
             query.extend(state.map(|state| ("state", state.to_string())));
             let api = session.connect().await?;
             let executions = api.list("action_executions", &query, list.limit).await?;
-            session.output.list(&executions, &COLUMNS)
+            session.output.list(&executions, &list.columns(&COLUMNS))
         }
         Show { id } => {
             let mut execution = get(id, session).await?;

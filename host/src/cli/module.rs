@@ -125,7 +125,7 @@ pub(super) async fn run(command: &ModuleCommand, session: &mut Session<'_>) -> R
         ModuleCommand::List { list } => {
             let api = session.connect().await?;
             let modules = api.list("modules", &list.query(), list.limit).await?;
-            session.output.list(&modules, &COLUMNS)
+            session.output.list(&modules, &list.columns(&COLUMNS))
         }
         ModuleCommand::Show { module } => {
             let module = session.connect().await?.get(&["modules", module]).await?;

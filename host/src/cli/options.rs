@@ -51,8 +51,17 @@ pub(super) struct OutputArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ListArgs {
     /// The objects of all projects (administrators).
-    #[arg(long, alias = "all-tenants")]
-    all_projects: bool,
+    #[arg(long, visible_alias = "all-projects")]
+    all_tenants: bool,
+    /// The objects of this project (of another one: administrators).
+    #[arg(long = "project-id", value_name = "ID")]
+    of_project: Option<String>,
+    /// Sort by these columns, separated by commas.
+    #[arg(long, value_name = "COLUMNS")]
+    sort_keys: Option<String>,
+    /// The direction of each of --sort-keys, `asc` or `desc`, separated by commas.
+    #[arg(long, value_name = "DIRECTIONS", requires = "sort_keys")]
+    sort_dirs: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) limit: Option<u32>,
@@ -64,16 +73,33 @@ pub struct ListArgs {
 impl ListArgs {
     /// The query that asks for such a list.
     pub(super) fn query(&self) -> Vec<(&'static str, String)> {
-        let mut query = Vec::new();
-        if self.all_projects {
-            query.push(("all_projects", "true".to_owned()));
+        let all_tenants = self.all_tenants.then(|| "true".to_owned());
+        let limit = self.limit.map(|limit| limit.to_string());
+        let arguments = [
+            ("all_projects", &all_tenants),
+            ("project_id", &self.of_project),
+            ("sort_keys", &self.sort_keys),
+            ("sort_dirs", &self.sort_dirs),
+            ("limit", &limit),
+            ("marker", &self.marker),
+        ];
+        let given = arguments.into_iter();
+        given
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect()
+    }
+
+    /// Whether the order is given.
+    pub(super) const fn is_sorted(&self) -> bool {
+        self.sort_keys.is_some()
+    }
+
+    /// `columns`, and whose each object is where they are of several projects.
+    pub(super) fn columns<'a>(&self, columns: &[&'a str]) -> Vec<&'a str> {
+        let mut columns = columns.to_vec();
+        if self.all_tenants {
+            columns.push("project_id");
         }
-        if let Some(limit) = self.limit {
-            query.push(("limit", limit.to_string()));
-        }
-        if let Some(marker) = &self.marker {
-            query.push(("marker", marker.clone()));
-        }
-        query
+        columns
     }
 }

@@ -134,6 +134,16 @@ fn options_of_the_stock_clients_are_understood_before_and_after_the_command() {
         ])
         .is_ok()
     );
+    for flag in [
+        "--all-tenants",
+        "--all-projects",
+        "--project-id=x",
+        "--sort-keys=name,id",
+    ] {
+        for noun in ["action", "module", "action-execution"] {
+            assert!(cli(&[noun, "list", flag]).is_ok(), "{noun} {flag}");
+        }
+    }
     assert!(cli(&["serve", "--config", "z.toml"]).is_ok());
     assert!(cli(&["module", "push", "x.wasm", "--public", "--private"]).is_err());
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Entity, Kind};
 use crate::domain::{
-    ActionExecution, ActionExecutionId, AuditEvent, Module, ModuleVersion, ProjectId,
+    ActionExecution, ActionExecutionId, AuditEvent, Cell, Module, ModuleVersion, ProjectId,
     ProjectQuotas, Sealed, Tallies, Tally,
 };
 
@@ -35,6 +35,7 @@ impl Entity for ActionExecution {
         vec![
             ("name", self.name.to_string()),
             ("state", self.state().to_string()),
+            ("updated_at", Cell::from(self.updated_at).index_text()),
         ]
     }
 

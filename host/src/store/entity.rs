@@ -53,7 +53,7 @@ impl Kind {
     #[must_use]
     pub const fn index_names(self) -> &'static [&'static str] {
         match self {
-            Self::ActionExecution => &["name", "state"],
+            Self::ActionExecution => &["name", "state", "updated_at"],
             Self::Journal | Self::Quota | Self::AuditEvent => &[],
             Self::Module => &["name", "scope"],
             Self::ModuleVersion => &["module_id", "digest"],
@@ -86,6 +86,15 @@ pub struct Record {
     pub tallies: Tallies,
 }
 
+impl Record {
+    /// Its value of the index key `name`.
+    #[must_use]
+    pub fn index_value(&self, name: &str) -> Option<&str> {
+        let key = self.index_keys.iter().find(|(key, _)| *key == name);
+        key.map(|(_, value)| value.as_str())
+    }
+}
+
 /// A type whose values are kept.
 pub trait Entity: Serialize + DeserializeOwned + Send {
     /// Its kind.
@@ -97,7 +106,9 @@ pub trait Entity: Serialize + DeserializeOwned + Send {
     /// The project whose it is; none for what the host ships.
     fn project(&self) -> Option<&ProjectId>;
 
-    /// Values of the kind's [index names](Kind::index_names) by which lists find it: few, short, and stable.
+    /// Values of the kind's [index names](Kind::index_names) by which lists find it and are sorted:
+    /// few, short, and stable. A key that lists are sorted by is there for every entity and is the
+    /// [index text](crate::domain::Cell::index_text) of the column of its name.
     fn index_keys(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }

@@ -28,7 +28,7 @@ pub use commit::{Commit, Within, Write};
 pub use entities::KeptJournal;
 pub use entity::{Entity, Kept, Kind, Record};
 pub use pages::{PageError, page};
-pub use query::{List, Listing, Query};
+pub use query::{List, Listing, Position, Query, Sort};
 pub use ring::RingError;
 pub use seal::{KeyFacts, KeyRing, Place, SealError};
 pub use settings::Settings;
@@ -91,7 +91,8 @@ pub trait Store: Send + Sync {
     /// The record of `kind` with `id`.
     async fn find(&self, kind: Kind, id: Uuid) -> Result<Option<Record>, Error>;
 
-    /// At most `query.limit` records in the order of their ids, which is the order of their age.
+    /// At most `query.limit` records in the order asked for; ids are in the order of their age. Costs by the records
+    /// that it answers, not by those that there are, when `query` has not both an index key and a sort.
     async fn list(&self, query: Query) -> Result<Vec<Record>, Error>;
 
     /// Writes all of `commit` or nothing, and answers when it is durable.

@@ -1,10 +1,10 @@
 //! Pages of typed lists: several listings walked as one, filtered, in any order.
 
-use std::{collections::VecDeque, ops::RangeInclusive};
+use std::{cmp::Ordering, collections::VecDeque, ops::RangeInclusive};
 
 use uuid::Uuid;
 
-use super::{Entity, Error, Listing, Query, Record, Store, entity};
+use super::{Entity, Error, Listing, Position, Query, Record, Sort, Store, entity};
 use crate::domain::{Cell, ListRequest, Order, Page, Walked};
 
 /// How many records are read at once: what is held in memory beside the page, and looked at between two awaits.
@@ -24,7 +24,8 @@ pub enum PageError {
 /// The page of `listings` that `request` asks for; an object that several listings have is there once. Its reach is
 /// the listings', not the request's.
 ///
-/// By age it costs by the records that are looked at for the page; in any other order by all that the listings have.
+/// By age, and by an index key where the listings are not by one themselves, it costs by the records that are looked at
+/// for the page; in any other order by all that the listings have. Memory is bounded by the page.
 ///
 /// # Errors
 /// When the marker is wrong, the store does not answer, or a record cannot be read.
@@ -34,24 +35,54 @@ pub async fn page<E: Entity>(
     listings: Vec<Listing>,
 ) -> Result<Page<E>, PageError> {
     let marker = request.marker.as_deref().map(Uuid::parse_str);
-    let marker = marker.transpose().map_err(|_| PageError::BadMarker)?;
-    let listings = narrowed(listings, request);
-    let ids = ids(request);
-    let items = match id_order(request) {
-        Some(order) => by_id(store, request, listings, order, &ids, marker).await?,
-        None => sorted(store, request, listings, &ids, marker).await?,
+    let pages = Pages {
+        store,
+        request,
+        marker: marker.transpose().map_err(|_| PageError::BadMarker)?,
+        ids: ids(request),
+        listings: &listings,
     };
+    let items = match Plan::of(request, &listings) {
+        Plan::Ids(order) => pages.by_id(order).await,
+        Plan::Index(sort, ids) => pages.by_index(sort, ids).await,
+        Plan::Everything => pages.by_all().await,
+    }?;
     Ok(Page {
         is_full: items.len() == request.limit,
         items,
     })
 }
 
-/// The direction of ids, if they are what decides.
-fn id_order<E>(request: &ListRequest<E>) -> Option<Order> {
-    match request.sort.first() {
-        None => Some(Order::Ascending),
-        Some(key) => (key.column.walked == Walked::ById).then_some(key.order),
+/// How a page is found.
+enum Plan {
+    /// Along ids in this direction.
+    Ids(Order),
+    /// Along an index key, and ids within equal values in this direction.
+    Index(Sort, Order),
+    /// By a look at everything.
+    Everything,
+}
+
+impl Plan {
+    fn of<E>(request: &ListRequest<E>, listings: &[Listing]) -> Self {
+        let Some(first) = request.sort.first() else {
+            return Self::Ids(Order::Ascending);
+        };
+        let is_by_index = listings.iter().any(|listing| listing.index.is_some());
+        let second = request.sort.get(1);
+        match (first.column.walked, second) {
+            (Walked::ById, _) => Self::Ids(first.order),
+            (Walked::ByIndex, Some(second))
+                if second.column.walked == Walked::ById && !is_by_index =>
+            {
+                let sort = Sort {
+                    name: first.column.name,
+                    order: first.order,
+                };
+                Self::Index(sort, second.order)
+            }
+            (Walked::ByIndex | Walked::Not, _) => Self::Everything,
+        }
     }
 }
 
@@ -63,55 +94,170 @@ fn ids<E>(request: &ListRequest<E>) -> RangeInclusive<Uuid> {
     })
 }
 
-/// `listings` with the first index key whose value the filters tell, where they have none.
-fn narrowed<E>(listings: Vec<Listing>, request: &ListRequest<E>) -> Vec<Listing> {
-    let exact = request.filters.iter().find_map(|filter| {
-        let text = filter.exact()?;
-        (filter.column.walked == Walked::ByIndex).then(|| (filter.column.name, text.to_owned()))
-    });
-    let narrow = |listing: Listing| Listing {
-        index: listing.index.or_else(|| exact.clone()),
-        ..listing
-    };
-    listings.into_iter().map(narrow).collect()
+/// What every way to find a page works with.
+struct Pages<'a, E: Entity + 'static> {
+    store: &'a dyn Store,
+    request: &'a ListRequest<E>,
+    marker: Option<Uuid>,
+    /// Outside of which nothing passes.
+    ids: RangeInclusive<Uuid>,
+    /// What the list may show.
+    listings: &'a [Listing],
 }
 
-/// In the order of ids: from the marker on, until the page is full.
-async fn by_id<E: Entity>(
-    store: &dyn Store,
-    request: &ListRequest<E>,
-    listings: Vec<Listing>,
-    order: Order,
-    ids: &RangeInclusive<Uuid>,
-    marker: Option<Uuid>,
-) -> Result<Vec<E>, PageError> {
-    let missing = if request.is_filtered() {
-        BATCH
-    } else {
-        request.limit.min(BATCH)
-    };
-    let mut walk = Merged::new(
-        store,
-        E::KIND,
-        listings,
-        order,
-        start(order, ids, marker),
-        missing,
-    );
-    let mut items = Vec::new();
-    while items.len() < request.limit {
-        let Some(record) = walk.next().await? else {
-            break;
+/// An object and what it is sorted by.
+type Row<E> = (Vec<Cell<'static>>, E);
+
+impl<'a, E: Entity + 'static> Pages<'a, E> {
+    async fn by_id(&self, order: Order) -> Result<Vec<E>, PageError> {
+        let after = start(order, &self.ids, self.marker).map(Position::from);
+        let walk = self.walk(self.narrowed(), None, order, after, self.batch());
+        let is_within = |record: &Record| self.ids.contains(&record.id);
+        self.first_of(walk, is_within).await
+    }
+
+    async fn by_index(&self, sort: Sort, ids: Order) -> Result<Vec<E>, PageError> {
+        let after = match self.marker {
+            Some(id) => {
+                let record = self.marked(id).await?;
+                let value = record.index_value(sort.name).unwrap_or_default();
+                Some(Position {
+                    value: value.to_owned(),
+                    id,
+                })
+            }
+            None => None,
         };
-        if !ids.contains(&record.id) {
-            break;
+        let listings = self.listings.to_vec();
+        let walk = self.walk(listings, Some(sort), ids, after, self.batch());
+        self.first_of(walk, |_| true).await
+    }
+
+    /// What passes of `walk` until the page is full or the walk is not within what can pass any more.
+    async fn first_of(
+        &self,
+        mut walk: Merged<'a>,
+        is_within: impl Fn(&Record) -> bool,
+    ) -> Result<Vec<E>, PageError> {
+        let mut items = Vec::new();
+        while items.len() < self.request.limit {
+            let Some(record) = walk.next().await?.filter(&is_within) else {
+                break;
+            };
+            let item = entity::decode::<E>(&record)?.entity;
+            if self.request.passes(&item) {
+                items.push(item);
+            }
         }
-        let item = entity::decode::<E>(&record)?.entity;
-        if request.passes(&item) {
-            items.push(item);
+        Ok(items)
+    }
+
+    /// Looks at everything and keeps the page's worth that comes first after the marker.
+    async fn by_all(&self) -> Result<Vec<E>, PageError> {
+        let limit = self.request.limit;
+        let after = match self.marker {
+            Some(id) => Some(self.row(&self.marked(id).await?)?),
+            None => None,
+        };
+        let order = Order::Ascending;
+        let start = start(order, &self.ids, None).map(Position::from);
+        let mut walk = self.walk(self.narrowed(), None, order, start, BATCH);
+        let compare = |a: &Row<E>, b: &Row<E>| self.compare(a, b);
+        let mut first: Vec<Row<E>> = Vec::new();
+        let mut is_cut = false;
+        while let Some(record) = walk.next().await? {
+            if !self.ids.contains(&record.id) {
+                break;
+            }
+            let row = self.row(&record)?;
+            let is_before = after
+                .as_ref()
+                .is_some_and(|after| compare(&row, after).is_le());
+            // Once it was cut, the first `limit` rows are sorted, and what comes after them is in no page.
+            let last = first.get(limit - 1).filter(|_| is_cut);
+            let is_beyond = last.is_some_and(|last| compare(&row, last).is_gt());
+            if is_before || is_beyond || !self.request.passes(&row.1) {
+                continue;
+            }
+            first.push(row);
+            if first.len() >= limit.saturating_mul(2) {
+                first.sort_by(compare);
+                first.truncate(limit);
+                is_cut = true;
+            }
+        }
+        first.sort_by(compare);
+        first.truncate(limit);
+        Ok(first.into_iter().map(|(_, item)| item).collect())
+    }
+
+    fn row(&self, record: &Record) -> Result<Row<E>, Error> {
+        let item = entity::decode::<E>(record)?.entity;
+        let cells = self.request.sort_cells(&item).into_iter();
+        Ok((cells.map(Cell::into_owned).collect(), item))
+    }
+
+    fn compare(&self, a: &Row<E>, b: &Row<E>) -> Ordering {
+        let ordering = self.request.compare(&a.0, &b.0);
+        ordering.then_with(|| a.1.id().cmp(&b.1.id()))
+    }
+
+    /// The marker's record, if the list may show it: a foreign one would tell where it stands.
+    async fn marked(&self, id: Uuid) -> Result<Record, PageError> {
+        let is_shown = |record: &Record| self.listings.iter().any(|listing| listing.shows(record));
+        let record = self.store.find(E::KIND, id).await?;
+        record.filter(is_shown).ok_or(PageError::BadMarker)
+    }
+
+    /// The listings with the first index key whose value the filters tell, where they have none.
+    fn narrowed(&self) -> Vec<Listing> {
+        let exact = self.request.filters.iter().find_map(|filter| {
+            let text = filter.exact()?;
+            let is_kept = filter.column.walked == Walked::ByIndex;
+            is_kept.then(|| (filter.column.name, text.to_owned()))
+        });
+        let narrow = |listing: &Listing| Listing {
+            project: listing.project.clone(),
+            index: listing.index.clone().or_else(|| exact.clone()),
+        };
+        self.listings.iter().map(narrow).collect()
+    }
+
+    /// How many records are read at once where not all need to be looked at.
+    fn batch(&self) -> usize {
+        if self.request.is_filtered() {
+            BATCH
+        } else {
+            self.request.limit.min(BATCH)
         }
     }
-    Ok(items)
+
+    fn walk(
+        &self,
+        listings: Vec<Listing>,
+        sort: Option<Sort>,
+        order: Order,
+        after: Option<Position>,
+        batch: usize,
+    ) -> Merged<'a> {
+        let walks = listings.into_iter().map(|listing| Walk {
+            query: Query {
+                kind: E::KIND,
+                project: listing.project,
+                index: listing.index,
+                sort,
+                order,
+                after: after.clone(),
+                limit: batch,
+            },
+            waiting: VecDeque::new(),
+            is_over: false,
+        });
+        Merged {
+            store: self.store,
+            walks: walks.collect(),
+        }
+    }
 }
 
 /// After which id a walk begins that shows `ids` from `marker` on.
@@ -129,84 +275,9 @@ fn start(order: Order, ids: &RangeInclusive<Uuid>, marker: Option<Uuid>) -> Opti
     }
 }
 
-/// In any order: looks at everything and keeps the page's worth that comes first after the marker.
-async fn sorted<E: Entity>(
-    store: &dyn Store,
-    request: &ListRequest<E>,
-    listings: Vec<Listing>,
-    ids: &RangeInclusive<Uuid>,
-    marker: Option<Uuid>,
-) -> Result<Vec<E>, PageError> {
-    type Row<E> = (Vec<Cell<'static>>, E);
-    let compare = |a: &Row<E>, b: &Row<E>| {
-        let ordering = request.compare(&a.0, &b.0);
-        ordering.then_with(|| a.1.id().cmp(&b.1.id()))
-    };
-    let row = |record: &Record| -> Result<Row<E>, Error> {
-        let item = entity::decode::<E>(record)?.entity;
-        let cells = request.sort_cells(&item).into_iter().map(Cell::into_owned);
-        Ok((cells.collect(), item))
-    };
-    let after = match marker {
-        Some(id) => Some(row(&marked(store, E::KIND, &listings, id).await?)?),
-        None => None,
-    };
-    let order = Order::Ascending;
-    let mut walk = Merged::new(
-        store,
-        E::KIND,
-        listings,
-        order,
-        start(order, ids, None),
-        BATCH,
-    );
-    let mut first: Vec<Row<E>> = Vec::new();
-    // What comes after this one cannot be in the page.
-    let mut is_full = false;
-    while let Some(record) = walk.next().await? {
-        if !ids.contains(&record.id) {
-            break;
-        }
-        let row = row(&record)?;
-        let is_before = after
-            .as_ref()
-            .is_some_and(|after| compare(&row, after).is_le());
-        if is_before || !request.passes(&row.1) {
-            continue;
-        }
-        let is_beyond = |last: &Row<E>| compare(&row, last).is_gt();
-        if is_full && first.get(request.limit - 1).is_some_and(is_beyond) {
-            continue;
-        }
-        first.push(row);
-        if first.len() >= request.limit.saturating_mul(2) {
-            first.sort_by(compare);
-            first.truncate(request.limit);
-            is_full = true;
-        }
-    }
-    first.sort_by(compare);
-    first.truncate(request.limit);
-    Ok(first.into_iter().map(|(_, item)| item).collect())
-}
-
-/// The marker's record, if the list may show it: a foreign one would tell where it stands.
-async fn marked(
-    store: &dyn Store,
-    kind: super::Kind,
-    listings: &[Listing],
-    id: Uuid,
-) -> Result<Record, PageError> {
-    let record = store.find(kind, id).await?;
-    record
-        .filter(|record| listings.iter().any(|listing| listing.shows(record)))
-        .ok_or(PageError::BadMarker)
-}
-
 /// Several listings walked as one, each record once.
 struct Merged<'a> {
     store: &'a dyn Store,
-    order: Order,
     walks: Vec<Walk>,
 }
 
@@ -216,47 +287,21 @@ struct Walk {
     is_over: bool,
 }
 
-impl<'a> Merged<'a> {
-    fn new(
-        store: &'a dyn Store,
-        kind: super::Kind,
-        listings: Vec<Listing>,
-        order: Order,
-        after: Option<Uuid>,
-        batch: usize,
-    ) -> Self {
-        let walks = listings.into_iter().map(|listing| Walk {
-            query: Query {
-                kind,
-                project: listing.project,
-                index: listing.index,
-                order,
-                after,
-                limit: batch,
-            },
-            waiting: VecDeque::new(),
-            is_over: false,
-        });
-        Self {
-            store,
-            order,
-            walks: walks.collect(),
-        }
-    }
-
+impl Merged<'_> {
     async fn next(&mut self) -> Result<Option<Record>, Error> {
         for walk in &mut self.walks {
             if walk.waiting.is_empty() && !walk.is_over {
                 let records = self.store.list(walk.query.clone()).await?;
                 walk.is_over = records.len() < walk.query.limit;
-                walk.query.after = records.last().map(|record| record.id);
+                if let Some(last) = records.last() {
+                    walk.query.after = Some(walk.query.position(last));
+                }
                 walk.waiting = records.into();
             }
         }
-        let heads = self.walks.iter().filter_map(|walk| walk.waiting.front());
-        let first = heads
-            .min_by(|a, b| self.order.of(a.id.cmp(&b.id)))
-            .map(|record| record.id);
+        let heads = self.walks.iter().filter_map(Walk::head);
+        let first = heads.min_by(|(a, query), (b, _)| query.compare(a, b));
+        let first = first.map(|(position, _)| position.id);
         let mut found = None;
         for walk in &mut self.walks {
             if walk.waiting.front().map(|record| record.id) == first {
@@ -264,5 +309,12 @@ impl<'a> Merged<'a> {
             }
         }
         Ok(found)
+    }
+}
+
+impl Walk {
+    fn head(&self) -> Option<(Position, &Query)> {
+        let record = self.waiting.front()?;
+        Some((self.query.position(record), &self.query))
     }
 }

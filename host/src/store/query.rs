@@ -1,5 +1,7 @@
 //! Which records a list asks for.
 
+use std::cmp::Ordering;
+
 use uuid::Uuid;
 
 use super::{Entity, Kind, Record};
@@ -14,12 +16,62 @@ pub struct Query {
     pub project: Option<ProjectId>,
     /// With this value of this index key.
     pub index: Option<(&'static str, String)>,
+    /// By the values of an index key, and ids within equal ones; by ids alone when none.
+    pub sort: Option<Sort>,
     /// By id.
     pub order: Order,
-    /// Beginning after this id, in the order asked for.
-    pub after: Option<Uuid>,
+    /// Beginning after this position, in the order asked for. It need not exist.
+    pub after: Option<Position>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// An order by the values of an index key. Records without that key are not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// The key.
+    pub name: &'static str,
+    /// By the bytes of its values.
+    pub order: Order,
+}
+
+/// Where a record stands in a walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Its value of the key that the walk is sorted by; nothing in a walk by ids.
+    pub value: String,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl From<Uuid> for Position {
+    fn from(id: Uuid) -> Self {
+        Self {
+            value: String::new(),
+            id,
+        }
+    }
+}
+
+impl Query {
+    /// Where `record` stands in this walk.
+    #[must_use]
+    pub fn position(&self, record: &Record) -> Position {
+        let value = self.sort.and_then(|sort| record.index_value(sort.name));
+        Position {
+            value: value.unwrap_or_default().to_owned(),
+            id: record.id,
+        }
+    }
+
+    /// Which of two positions this walk comes to first.
+    #[must_use]
+    pub fn compare(&self, a: &Position, b: &Position) -> Ordering {
+        let values = self.sort.map(|sort| sort.order.of(a.value.cmp(&b.value)));
+        values
+            .unwrap_or(Ordering::Equal)
+            .then_with(|| self.order.of(a.id.cmp(&b.id)))
+    }
 }
 
 /// One of the lists that are kept of every kind: of a project or of all, with a value of an index key or with any.
@@ -91,8 +143,9 @@ impl List {
             kind: E::KIND,
             project: self.project.clone(),
             index: self.index.clone(),
+            sort: None,
             order: self.order,
-            after,
+            after: after.map(Position::from),
             limit,
         }
     }

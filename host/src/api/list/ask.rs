@@ -24,6 +24,7 @@ pub(crate) struct Asked<T: 'static> {
     fields: Option<Vec<String>>,
     /// The flags that are true, in the order of `next`.
     flags: Vec<&'static str>,
+    marker: fn(&T) -> String,
 }
 
 impl<T> Listable<T> {
@@ -92,6 +93,7 @@ impl<T> Listable<T> {
             listable: self,
             fields,
             flags,
+            marker: self.marker,
         };
         Ok((asked, reaches_beyond))
     }
@@ -203,6 +205,12 @@ impl<T> Asked<T> {
         self.flags.contains(&name)
     }
 
+    /// The same, with other markers in `next`.
+    pub(crate) fn marked_by(mut self, marker: fn(&T) -> String) -> Self {
+        self.marker = marker;
+        self
+    }
+
     /// Whether `field` was asked for by name.
     pub(crate) fn names(&self, field: &str) -> bool {
         let fields = self.fields.as_deref().unwrap_or_default();
@@ -256,7 +264,7 @@ impl<T> Asked<T> {
             query.append_pair("project_id", project.as_str());
         }
         query.append_pair("limit", &request.limit.to_string());
-        query.append_pair("marker", &(self.listable.marker)(last));
+        query.append_pair("marker", &(self.marker)(last));
         if let Some(fields) = &self.fields {
             query.append_pair("fields", &fields.join(","));
         }
@@ -404,7 +412,7 @@ mod tests {
             ("project_id=eq:other", Reach::OwnedBy(other.clone()), true),
             (
                 "project_id=other&all_tenants=false",
-                Reach::OwnedBy(other.clone()),
+                Reach::OwnedBy(other),
                 true,
             ),
             (

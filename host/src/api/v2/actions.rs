@@ -18,7 +18,7 @@ use crate::{
         list::{ListView, Listable},
         routes::Routes,
     },
-    domain::{AccessRule, ActionName, Column, JsonText, ProjectId, Schema, Timestamp},
+    domain::{AccessRule, ActionName, Column, JsonText, ProjectId, Reach, Schema, Timestamp},
     engine::Action,
     policy::Rule,
 };
@@ -173,7 +173,11 @@ async fn list(
     headers: HeaderMap,
     args: QueryArgs,
 ) -> Result<Answer<ListView<ActionView>>, ApiError> {
-    let asked = LISTABLE.ask(&app, &acting, args)?;
+    let mut asked = LISTABLE.ask(&app, &acting, args)?;
+    if asked.request.reach == Reach::All {
+        // Several projects may have an action of one name.
+        asked = asked.marked_by(Action::place);
+    }
     let page = app.engine.actions(&asked.request)?;
     asked.answer(&app, &headers, &page, ActionView::new)
 }

@@ -118,6 +118,26 @@ async fn a_list_follows_its_links_on_the_server_that_the_user_named() {
 }
 
 #[tokio::test]
+async fn a_list_of_all_tenants_tells_whose_each_object_is() {
+    let server = FakeServer::start(|_: &Request| {
+        let object = json!({"id": "i", "name": "n", "project_id": "whose"});
+        let page = json!({"modules": [object], "actions": [object], "action_executions": [object]});
+        Answer::json(200, &page)
+    })
+    .await;
+    let env = [("ZONDA_URL", server.url.as_str())];
+    for noun in ["module", "action", "action-execution"] {
+        let all = zonda(&[noun, "list", "--all-tenants"], &env).await;
+        assert!(all.out.contains("whose"), "{noun}: {}", all.out);
+        let own = zonda(&[noun, "list", "--project-id", "p"], &env).await;
+        assert!(!own.out.contains("whose"), "{noun}: {}", own.out);
+    }
+    let lines = server.lines();
+    assert_eq!(lines[0], "GET /v2/modules?all_projects=true");
+    assert_eq!(lines[1], "GET /v2/modules?project_id=p");
+}
+
+#[tokio::test]
 async fn a_shown_execution_keeps_its_custom_context_to_who_asks_for_it() {
     let server = FakeServer::start(|_: &Request| {
         let body =

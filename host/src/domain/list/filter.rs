@@ -93,7 +93,7 @@ impl<T: 'static> Filter<T> {
             Cell::Null => return matches!(self.op, Op::Neq | Op::Nin),
             // What is shown to the second is compared to the second.
             Cell::Time(time) => Cell::Time(time.whole_second()),
-            cell => cell,
+            cell @ (Cell::Flag(_) | Cell::Number(_) | Cell::Text(_)) => cell,
         };
         let is_any = || self.values.iter().any(|value| self.is_same(&cell, value));
         let compared = |is_kept: fn(std::cmp::Ordering) -> bool| {

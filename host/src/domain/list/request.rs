@@ -118,3 +118,45 @@ impl<T: 'static> ListRequest<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NAME: Column<String> = Column::text("name", |it| it.as_str().into());
+
+    fn page(marker: Option<&str>, order: Order, limit: usize) -> Option<Page<String>> {
+        let request = ListRequest {
+            sort: vec![SortKey {
+                column: &NAME,
+                order,
+            }],
+            marker: marker.map(str::to_owned),
+            ..ListRequest::first(Reach::All, limit)
+        };
+        let items = ["b", "a", "d", "b"].map(str::to_owned).to_vec();
+        let stand_in = marker.filter(|marker| *marker != "?").map(|it| [it.into()]);
+        request.page_of(
+            items,
+            |item| Some(item.as_str()) == marker,
+            stand_in.as_ref().map(<[_; 1]>::as_slice),
+        )
+    }
+
+    #[test]
+    fn a_page_in_memory_begins_after_its_marker_or_where_that_stood() {
+        use Order::{Ascending, Descending};
+        for (marker, order, limit, expected, is_full) in [
+            (None, Ascending, 2, &["a", "b"][..], true),
+            (Some("b"), Ascending, 2, &["d"], false),
+            (Some("c"), Ascending, 9, &["d"], false),
+            (Some("c"), Descending, 3, &["b", "b", "a"], true),
+            (Some("e"), Ascending, 9, &[], false),
+        ] {
+            let page = page(marker, order, limit).unwrap();
+            assert_eq!(page.items, expected, "{marker:?}");
+            assert_eq!(page.is_full, is_full, "{marker:?}");
+        }
+        assert!(page(Some("?"), Ascending, 9).is_none());
+    }
+}

@@ -10,6 +10,7 @@ async fn count(store: &SledStore, kind: Kind) -> usize {
         kind,
         project: None,
         index: None,
+        sort: None,
         order: Order::Ascending,
         after: None,
         limit: 1000,

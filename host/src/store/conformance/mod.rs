@@ -1,6 +1,7 @@
 //! What every store must do, whatever keeps it: one suite, run on each backend.
 
 mod jobs;
+mod lists;
 mod model;
 mod pages;
 mod random;
@@ -12,7 +13,10 @@ use uuid::Uuid;
 use super::{Commit, Error, Kind, Query, Record, Store, Write};
 use crate::domain::{Order, ProjectId, Tallies, Tally};
 
-pub(super) use self::{jobs::*, pages::*, random::agree_with_model, records::*, usage::*};
+pub(super) use self::{
+    jobs::*, lists::pages_agree_with_model, pages::*, random::agree_with_model, records::*,
+    usage::*,
+};
 
 /// One test for each case of the suite; `$open` makes an empty store and what must outlive it.
 macro_rules! suite {
@@ -29,6 +33,8 @@ macro_rules! suite {
             lists_go_by_project_and_index_in_both_orders,
             an_update_moves_a_record_between_lists,
             markers_need_not_exist,
+            lists_go_by_the_values_of_an_index_key_in_every_direction,
+            a_record_that_moves_within_an_index_is_listed_where_it_is,
             pages_neither_skip_nor_repeat_while_others_write,
             a_job_is_claimed_once_among_many_claimers,
             jobs_are_claimed_when_due_and_in_that_order,
@@ -75,6 +81,7 @@ fn all() -> Query {
         kind: Kind::ActionExecution,
         project: None,
         index: None,
+        sort: None,
         order: Order::Ascending,
         after: None,
         limit: 1000,

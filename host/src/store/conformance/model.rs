@@ -35,29 +35,29 @@ impl Model {
     }
 
     pub(super) fn list(&self, query: &Query) -> Vec<Record> {
-        let mut found: Vec<_> = self
-            .records
-            .values()
-            .filter(|record| {
-                record.kind == query.kind
-                    && query
-                        .project
-                        .as_ref()
-                        .is_none_or(|project| record.project.as_ref() == Some(project))
-                    && query
-                        .index
-                        .as_ref()
-                        .is_none_or(|key| record.index_keys.contains(key))
-                    && query.after.is_none_or(|after| match query.order {
-                        Order::Ascending => record.id > after,
-                        Order::Descending => record.id < after,
-                    })
-            })
-            .cloned()
-            .collect();
-        if query.order == Order::Descending {
-            found.reverse();
-        }
+        let mut found: Vec<_> =
+            self.records
+                .values()
+                .filter(|record| {
+                    record.kind == query.kind
+                        && query
+                            .project
+                            .as_ref()
+                            .is_none_or(|project| record.project.as_ref() == Some(project))
+                        && query
+                            .index
+                            .as_ref()
+                            .is_none_or(|key| record.index_keys.contains(key))
+                        && query
+                            .sort
+                            .is_none_or(|sort| record.index_value(sort.name).is_some())
+                        && query.after.as_ref().is_none_or(|after| {
+                            query.compare(&query.position(record), after).is_gt()
+                        })
+                })
+                .cloned()
+                .collect();
+        found.sort_by(|a, b| query.compare(&query.position(a), &query.position(b)));
         found.truncate(query.limit);
         found
     }

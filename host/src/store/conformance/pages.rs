@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{all, list, put, record};
 use crate::{
     domain::{Order, ProjectId},
-    store::{Kind, Query, Store},
+    store::{Kind, Query, Sort, Store},
 };
 
 pub(crate) async fn lists_go_by_project_and_index_in_both_orders(store: &dyn Store) {
@@ -114,13 +114,76 @@ pub(crate) async fn markers_need_not_exist(store: &dyn Store) {
             let query = Query {
                 order,
                 project,
-                after: Some(Uuid::from_u128(after)),
+                after: Some(Uuid::from_u128(after).into()),
                 ..all()
             };
             assert_eq!(list(store, query.clone()).await, expected, "{query:?}");
         }
     }
     assert!(list(store, Query { limit: 0, ..all() }).await.is_empty());
+}
+
+pub(crate) async fn lists_go_by_the_values_of_an_index_key_in_every_direction(store: &dyn Store) {
+    use Order::{Ascending, Descending};
+    put(
+        store,
+        &[
+            record(1, Some("a"), "b", "RUNNING"),
+            record(2, Some("a"), "", "RUNNING"),
+            record(3, Some("ab"), "b", "RUNNING"),
+            record(4, Some("a"), "ba", "SUCCESS"),
+            record(5, None, "b\0", "RUNNING"),
+            record(6, Some("a"), "b", "RUNNING"),
+        ],
+    )
+    .await;
+    let cases: [(Option<&str>, Order, Order, &[u128]); 6] = [
+        (None, Ascending, Ascending, &[2, 1, 3, 6, 5, 4]),
+        (None, Ascending, Descending, &[2, 6, 3, 1, 5, 4]),
+        (None, Descending, Ascending, &[4, 5, 1, 3, 6, 2]),
+        (None, Descending, Descending, &[4, 5, 6, 3, 1, 2]),
+        (Some("a"), Ascending, Descending, &[2, 6, 1, 4]),
+        (Some("b"), Ascending, Ascending, &[]),
+    ];
+    for (project, values, ids, expected) in cases {
+        let query = Query {
+            project: project.map(ProjectId::new),
+            sort: Some(Sort {
+                name: "name",
+                order: values,
+            }),
+            order: ids,
+            ..all()
+        };
+        assert_eq!(list(store, query.clone()).await, expected, "{query:?}");
+        for limit in [1, 2, 3] {
+            assert_eq!(
+                walk(store, query.clone(), limit).await,
+                expected,
+                "{query:?}"
+            );
+        }
+    }
+}
+
+pub(crate) async fn a_record_that_moves_within_an_index_is_listed_where_it_is(store: &dyn Store) {
+    let mut moving = record(1, Some("a"), "c", "RUNNING");
+    put(
+        store,
+        &[moving.clone(), record(2, Some("a"), "b", "RUNNING")],
+    )
+    .await;
+    moving.version = 2;
+    moving.index_keys[0].1 = "a".into();
+    put(store, std::slice::from_ref(&moving)).await;
+    let query = Query {
+        sort: Some(Sort {
+            name: "name",
+            order: Order::Ascending,
+        }),
+        ..all()
+    };
+    assert_eq!(list(store, query).await, [1, 2]);
 }
 
 pub(crate) async fn pages_neither_skip_nor_repeat_while_others_write(store: &dyn Store) {
@@ -162,9 +225,9 @@ async fn walk(store: &dyn Store, mut query: Query, limit: usize) -> Vec<u128> {
     query.limit = limit;
     let mut walked = Vec::new();
     loop {
-        let page = list(store, query.clone()).await;
-        query.after = page.last().map(|id| Uuid::from_u128(*id));
-        walked.extend(&page);
+        let page = store.list(query.clone()).await.unwrap();
+        query.after = page.last().map(|record| query.position(record));
+        walked.extend(page.iter().map(|record| record.id.as_u128()));
         if page.len() < limit {
             return walked;
         }

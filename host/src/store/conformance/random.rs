@@ -18,12 +18,12 @@ use crate::{
     domain::{
         ActionExecutionId, HostId, Job, JobId, Order, ProjectId, Tallies, Tally, Timestamp, Work,
     },
-    store::{Commit, Error, Kind, Query, Record, Store, Wanted, Within, Write},
+    store::{Commit, Error, Kind, Position, Query, Record, Sort, Store, Wanted, Within, Write},
 };
 
 const KINDS: [Kind; 2] = [Kind::ActionExecution, Kind::Module];
 const PROJECTS: [&str; 3] = ["a", "ab", "b"];
-const NAMES: [&str; 2] = ["x", "xy"];
+const NAMES: [&str; 3] = ["x", "xy", "x\0"];
 const TALLIES: [Tally; 2] = [Tally::Modules, Tally::Bytes];
 
 #[derive(Debug, Clone)]
@@ -127,6 +127,7 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
                     kind,
                     project: project.map(ProjectId::new),
                     index: index.map(|value| ("name", value.to_owned())),
+                    sort: None,
                     order: Order::Ascending,
                     after: None,
                     limit: 100,
@@ -306,24 +307,36 @@ fn record(place: impl Strategy<Value = (Kind, Uuid)>) -> impl Strategy<Value = R
 }
 
 fn query() -> impl Strategy<Value = Query> {
+    let position = (select(&NAMES[..]), (0..7u128)).prop_map(|(value, id)| Position {
+        value: value.to_owned(),
+        id: Uuid::from_u128(id),
+    });
     (
         select(&KINDS[..]),
         option::of(select(&PROJECTS[..])),
         option::of(select(&NAMES[..])),
-        any::<bool>(),
-        option::of((0..7u128).prop_map(Uuid::from_u128)),
+        option::of(order()),
+        order(),
+        option::of(position),
         0..5usize,
     )
-        .prop_map(|(kind, project, name, is_ascending, after, limit)| Query {
+        .prop_map(|(kind, project, name, sort, order, after, limit)| Query {
             kind,
             project: project.map(ProjectId::new),
             index: name.map(|value| ("name", value.to_owned())),
-            order: if is_ascending {
-                Order::Ascending
-            } else {
-                Order::Descending
-            },
-            after,
+            sort: sort.map(|order| Sort {
+                name: "name",
+                order,
+            }),
+            order,
+            after: after.map(|after| match sort {
+                Some(_) => after,
+                None => after.id.into(),
+            }),
             limit,
         })
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    select(&[Order::Ascending, Order::Descending][..])
 }

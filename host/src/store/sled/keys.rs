@@ -1,6 +1,7 @@
 //! The order of everything in the one tree: a letter for the table, then its columns, ids last.
 //!
-//! Texts carry their length in front, so that no value can be mistaken for the beginning of another.
+//! A text ends with two zero bytes, and a zero byte in it is followed by 0xff: keys sort by their texts, and no text can
+//! be mistaken for the beginning of another.
 
 use std::ops::Bound;
 
@@ -52,6 +53,39 @@ pub(super) fn listing(
         (None, Some((name, value))) => table(b'i', &[kind, name, value]),
         (Some(project), Some((name, value))) => table(b'q', &[kind, project.as_str(), name, value]),
     }
+}
+
+/// The prefix of the lists of all values of the index key `name`, in the order of the values.
+pub(super) fn values(kind: Kind, project: Option<&ProjectId>, name: &str) -> Vec<u8> {
+    let kind = kind.as_str();
+    match project {
+        None => table(b'i', &[kind, name]),
+        Some(project) => table(b'q', &[kind, project.as_str(), name]),
+    }
+}
+
+/// Among the lists under `prefix`, the bounds of those that come after the list `after` in `order`.
+pub(super) fn lists_after(prefix: &[u8], order: Order, after: Option<&[u8]>) -> Bounds {
+    // No text begins with 0xff, and no id is longer than this.
+    let end = |list: &[u8]| [list, &[0xff; ID_BYTES + 1]].concat();
+    match (order, after) {
+        (Order::Ascending, Some(list)) => {
+            (Bound::Excluded(end(list)), Bound::Excluded(end(prefix)))
+        }
+        (Order::Descending, Some(list)) => (
+            Bound::Included(prefix.to_vec()),
+            Bound::Excluded(list.to_vec()),
+        ),
+        (_, None) => (
+            Bound::Included(prefix.to_vec()),
+            Bound::Excluded(end(prefix)),
+        ),
+    }
+}
+
+/// The prefix of the list that `key` is in.
+pub(super) fn list_of(key: &[u8]) -> Option<&[u8]> {
+    key.get(..key.len().checked_sub(ID_BYTES)?)
 }
 
 /// Where a unique value is kept.
@@ -107,8 +141,16 @@ pub(super) fn line_end(project: &ProjectId) -> Vec<u8> {
     key
 }
 
+/// A length in front brings shorter ids first, which is the order of turns.
 fn line(project: &ProjectId) -> Vec<u8> {
-    table(LINES, &[project.as_str()])
+    let project = project.as_str();
+    let length = u32::try_from(project.len()).unwrap_or(u32::MAX);
+    [
+        &[LINES],
+        length.to_be_bytes().as_slice(),
+        project.as_bytes(),
+    ]
+    .concat()
 }
 
 fn claimable_at(project: &ProjectId, time: Timestamp) -> Vec<u8> {
@@ -150,9 +192,13 @@ pub(super) fn id_of(key: &[u8]) -> Option<Uuid> {
 fn table(letter: u8, columns: &[&str]) -> Vec<u8> {
     let mut key = vec![letter];
     for column in columns {
-        let length = u32::try_from(column.len()).unwrap_or(u32::MAX);
-        key.extend(length.to_be_bytes());
-        key.extend(column.as_bytes());
+        for byte in column.bytes() {
+            key.push(byte);
+            if byte == 0 {
+                key.push(0xff);
+            }
+        }
+        key.extend([0, 0]);
     }
     key
 }
@@ -166,6 +212,28 @@ mod tests {
         let short = listing(Kind::Module, Some(&ProjectId::new("a")), None);
         let long = listing(Kind::Module, Some(&ProjectId::new("ab")), None);
         assert!(!long.starts_with(&short));
+    }
+
+    #[test]
+    fn keys_sort_by_their_texts_and_none_is_the_beginning_of_another() {
+        let texts = [
+            "", "\0", "\0\0", "\0a", "a", "a\0", "a\0b", "a\u{1}", "ab", "b",
+        ];
+        let keys = texts.map(|text| listing(Kind::Module, None, Some(("name", text))));
+        for (at, a) in keys.iter().enumerate() {
+            for (other, b) in keys.iter().enumerate() {
+                let last = with_id(a, Uuid::max());
+                let first = with_id(b, Uuid::nil());
+                assert_eq!(
+                    last < first,
+                    at < other,
+                    "{:?} {:?}",
+                    texts[at],
+                    texts[other]
+                );
+                assert_eq!(b.starts_with(a), at == other);
+            }
+        }
     }
 
     #[test]

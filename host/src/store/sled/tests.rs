@@ -69,6 +69,7 @@ async fn whole_commits(store: &SledStore) -> HashSet<Uuid> {
             kind,
             project: Some(ProjectId::new("p")),
             index: None,
+            sort: None,
             order: Order::Ascending,
             after: None,
             limit: usize::MAX,
@@ -105,6 +106,11 @@ async fn whole_commits(store: &SledStore) -> HashSet<Uuid> {
 #[test]
 fn random_operations_have_the_models_answers() {
     conformance::agree_with_model(24, store);
+}
+
+#[test]
+fn random_lists_have_every_object_once_and_in_order() {
+    conformance::pages_agree_with_model(128, store);
 }
 
 #[tokio::test]

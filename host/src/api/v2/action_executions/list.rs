@@ -34,7 +34,7 @@ pub(super) static LISTABLE: Listable<ActionExecution> = Listable {
             params_text(&it.params).as_str().to_owned().into()
         }),
         Column::time("created_at", |it: &ActionExecution| it.created_at.into()).by_id(),
-        Column::time("updated_at", |it| it.updated_at.into()),
+        Column::time("updated_at", |it: &ActionExecution| it.updated_at.into()).indexed(),
     ],
     shown: &["workflow_namespace"],
     flags: &[(INCLUDE_OUTPUT, "shows outputs")],

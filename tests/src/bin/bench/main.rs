@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
+mod lists;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -42,6 +44,7 @@ async fn main() -> Result<()> {
     loads(&mut measured).await?;
     waiting(&mut measured).await?;
     neighbor(&mut measured).await?;
+    lists::lists(&mut measured).await?;
     ratios(&mut measured)?;
     if as_json {
         println!("{}", serde_json::to_string_pretty(&measured)?);
