@@ -60,7 +60,8 @@ class Layout:
         return {"log_dir": self.log, "log_file": f"{service}.log", **more}
 
     def database(self, file):
-        return {"connection": f"sqlite:///{self.state}/{file}.db"}
+        # Nothing here outlives a crash of the machine.
+        return {"connection": f"sqlite:///{self.state}/{file}.db", "sqlite_synchronous": "false"}
 
     def authtoken(self, service):
         section = {
@@ -321,13 +322,13 @@ PREPARE = {
 # ---- Processes.
 
 
-def gunicorn(cloud, venv, name, port, application, threads=8, **env):
+def gunicorn(cloud, venv, name, port, application, **env):
     """A WSGI service under gunicorn: (process name, command, environment)."""
     conf = cloud.etc / f"gunicorn-{name}.py"
     tls = f"certfile = {str(cloud.cert)!r}\nkeyfile = {str(cloud.key)!r}\n" if cloud.tls else ""
     conf.write_text(
         f"bind = '127.0.0.1:{cloud.base + port}'\nwsgi_app = {application!r}\nworkers = 1\nworker_class = 'gthread'\n"
-        f"threads = {threads}\ntimeout = 120\ngraceful_timeout = 3\nkeepalive = 60\ncontrol_socket_disable = True\n"
+        f"threads = 8\ntimeout = 120\ngraceful_timeout = 3\nkeepalive = 60\ncontrol_socket_disable = True\n"
         f"accesslog = {str(cloud.log / (name + '-access.log'))!r}\nproc_name = '{cloud.name}-{name}'\n{tls}"
     )
     return name, [venv / "bin/gunicorn"], {"GUNICORN_CMD_ARGS": f"-c {conf}", **{k: str(v) for k, v in env.items()}}
@@ -338,11 +339,8 @@ def processes(cloud, name):
     etc = cloud.etc
     match name:
         case "keystone":
-            # Sqlite refuses at once whoever wants to write what another read too, as a user's first logins do.
-            yield gunicorn(
-                cloud, cloud.core, name, 0, "keystone.wsgi.api:application", threads=1,
-                OS_KEYSTONE_CONFIG_FILES=etc / "keystone.conf",
-            )  # fmt: skip
+            application = "keystone_serial:application"
+            yield gunicorn(cloud, cloud.core, name, 0, application, OS_KEYSTONE_CONFIG_FILES=etc / "keystone.conf")
         case "glance":
             application = "glance.wsgi.api:application"
             yield gunicorn(cloud, cloud.core, name, 1, application, OS_GLANCE_CONFIG_DIR=etc / "glance")

@@ -304,36 +304,48 @@ async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Res
         .member("description", json!(mark));
     let kept = id_of(&run.created().await?)?;
     let before = theirs.get("/v2/modules/probe").await?.expect(200)?;
+    let environment = json!({ "name": mark, "variables": {} });
+    theirs
+        .send_json(Method::POST, "/v2/environments", &environment)
+        .await?
+        .expect(201)?;
 
     let unknown = "0196a1b2-0000-7000-8000-000000000001";
     let real = [
         ("action_executions", kept.as_str()),
         ("/actions", "probe.context"),
+        ("environments", mark.as_str()),
+        ("quotas", victim.project_id.as_str()),
     ];
     let not = [
         ("action_executions", unknown),
         ("/actions", "prose.context"),
+        ("quotas", unknown),
         ("", "prose"),
     ];
     let operations = operations(&ours).await?;
     assert!(operations.len() > 10, "{operations:?}");
-    let lists: Vec<String> = ["action_executions", "modules", "actions"]
+    let lists = [
+        "/v2/action_executions",
+        "/v2/actions",
+        "/v2/environments",
+        "/v2/modules",
+        "/v2/quotas",
+    ];
+    let lists = lists
         .iter()
-        .flat_map(|list| {
-            ["", "?limit=1", "?sort_dirs=desc"].map(|query| format!("/v2/{list}{query}"))
-        })
-        .collect();
+        .flat_map(|list| ["", "?limit=1", "?sort_dirs=desc"].map(|query| format!("{list}{query}")));
+    let lists: Vec<String> = lists.chain(["/v1/environments".to_owned()]).collect();
     for form in forms(&victim, &own_token, &third.token().await?.secret) {
         let headers = e2e::client::headers(form.headers.clone())?;
         for (method, path) in &operations {
             let foreign = answered(&ours, method, path, &real, &headers).await?;
             let none = answered(&ours, method, path, &not, &headers).await?;
             assert_eq!(foreign, none, "{method} {path}, {}", form.name);
-            assert!(
-                matches!(foreign.0, 400 | 404),
-                "{method} {path}, {}: {foreign:?}",
-                form.name
-            );
+            // What is an admin's to do is refused before anything is looked for.
+            let is_refused =
+                matches!(foreign.0, 400 | 404) || foreign.0 == 403 && path.contains("quotas");
+            assert!(is_refused, "{method} {path}, {}: {foreign:?}", form.name);
         }
         for path in &lists {
             let text = ours

@@ -156,14 +156,15 @@ fn action(cast: &Cast) -> Made<'_> {
 }
 
 async fn offer_to(cast: &Cast, project: String) -> Result<Vec<(&'static str, String)>> {
-    let mut made = module(cast).await?;
+    module(cast).await?;
+    // Who is offered it does not find it by its name.
+    let module = id_of(&cast.owner.get("/v2/modules/probe").await?.expect(200)?)?;
     let body = json!({ "member_id": project });
     cast.owner
         .send_json(Method::POST, "/v2/modules/probe/members", &body)
         .await?
         .expect(201)?;
-    made.push(("member_id", project));
-    Ok(made)
+    Ok(vec![("module", module), ("member_id", project)])
 }
 
 fn offer(cast: &Cast) -> Made<'_> {
@@ -490,6 +491,10 @@ async fn every_list_shows_other_projects_to_admins_alone() -> Result<()> {
         };
         let has_flags = flags.iter().all(|flag| arguments.contains(flag));
         let is_list = rule.ends_with(":list") || rule.starts_with("list_");
+        if path == "/v1/catalog/packages" {
+            // Always empty.
+            continue;
+        }
         if is_list && !has_flags {
             bail!("{path} takes no {flags:?}");
         }
@@ -514,7 +519,13 @@ async fn every_list_shows_other_projects_to_admins_alone() -> Result<()> {
         assert_eq!(admin.status, 200, "{path}: {}", admin.text());
         assert!(!admin.text().contains(owners), "{path}: {}", admin.text());
         for flag in flags {
-            for yes in ["true", "True", "1"] {
+            // To Murano, 1 is not true.
+            let (yeses, noes): (&[&str], &[&str]) = if path.starts_with("/v1/") {
+                (&["true", "True"], &["false", "0", "1"])
+            } else {
+                (&["true", "True", "1"], &["false", "False", "0"])
+            };
+            for yes in yeses {
                 let query = format!("{path}?{flag}={yes}");
                 let member = answer(&cast.stranger, query.clone()).await?;
                 assert_eq!(member.status, 403, "{query}: {}", member.text());
@@ -523,7 +534,7 @@ async fn every_list_shows_other_projects_to_admins_alone() -> Result<()> {
                 assert_eq!(admin.status, 200, "{query}: {}", admin.text());
                 assert!(admin.text().contains(owners), "{query}: {}", admin.text());
             }
-            for no in ["false", "False", "0"] {
+            for no in noes {
                 let query = format!("{path}?{flag}={no}");
                 let member = answer(&cast.stranger, query.clone()).await?;
                 assert_eq!(member.status, own, "{query}: {}", member.text());

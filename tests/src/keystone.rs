@@ -86,10 +86,10 @@ impl Keystone {
         self.gateway.set(gate);
     }
 
-    /// How many requests about tokens it has answered.
-    pub fn requests(&self) -> Result<usize> {
+    /// How many questions about tokens it has answered.
+    pub fn questions(&self) -> Result<usize> {
         let log = fs::read_to_string(self.folder.path().join("access.log"))?;
-        Ok(log.matches("/v3/auth/tokens").count())
+        Ok(log.matches("GET /v3/auth/tokens").count())
     }
 
     /// Ends the process, and with it every connection.

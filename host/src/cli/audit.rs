@@ -25,16 +25,13 @@ pub enum AuditCommand {
         list: ListArgs,
         /// By whom, by what, to what.
         #[command(flatten)]
-        filters: AuditFilters,
+        filters: Box<AuditFilters>,
     },
 }
 
 /// What events are looked for.
 #[derive(Debug, Args)]
 pub struct AuditFilters {
-    /// Those of one project (another one than yours for administrators of all).
-    #[arg(long, value_name = "ID")]
-    project: Option<String>,
     /// Those of one user.
     #[arg(long, value_name = "ID")]
     user: Option<String>,
@@ -61,7 +58,6 @@ pub struct AuditFilters {
 impl AuditFilters {
     fn query(&self) -> Vec<(&'static str, String)> {
         let exact = [
-            ("project_id", &self.project),
             ("user_id", &self.user),
             ("rule", &self.rule),
             ("object_type", &self.object_type),

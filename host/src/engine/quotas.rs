@@ -36,7 +36,8 @@ pub struct QuotaSettings {
     pub running_action_executions: Limit,
     /// Modules.
     pub modules: Limit,
-    /// Bytes of what is kept: records of action executions with their logs, and components of all versions of modules.
+    /// Bytes of what is kept: records of action executions with their logs, environments, and components of all versions
+    /// of modules.
     pub bytes: Limit,
 }
 
