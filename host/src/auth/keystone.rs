@@ -14,7 +14,7 @@ use crate::{
     domain::{Credential, ProjectId, RequestContext, Secret, TargetCloud},
     openstack::{
         cache::{Flights, Key, key},
-        keystone::{Error as KeystoneError, Issued, Keystone, Tls},
+        keystone::{Error as KeystoneError, Issued, Keystone},
     },
 };
 
@@ -22,6 +22,7 @@ use super::{
     Caller, Error, KeystoneSettings, SettingsError,
     cache::{Known, TokenCache, key_of},
     outage::{Outage, PAUSE},
+    settings::tls,
 };
 
 /// The service user's token is renewed this long before it expires.
@@ -87,17 +88,8 @@ impl KeystoneAuthenticator {
                 "is the URL of the Keystone, like `https://keystone:5000/v3`".to_owned(),
             )
         })?;
-        let ca_cert = match &settings.ca_file {
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-                wrong(
-                    "ca_file",
-                    format!("{} cannot be read: {error}", path.display()),
-                )
-            })?),
-            None => None,
-        };
-        let tls = Tls::new(ca_cert.as_deref(), settings.insecure)
-            .map_err(|bad| wrong("ca_file", bad.to_string()))?;
+        let (tls, ca_cert) = tls(settings.ca_file.as_deref(), settings.insecure)
+            .map_err(|reason| wrong("ca_file", reason))?;
         let keystone =
             Keystone::new(&auth_url, tls).map_err(|bad| wrong("auth_url", bad.to_string()))?;
         if settings.timeout_secs == 0 {

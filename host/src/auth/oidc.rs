@@ -20,14 +20,11 @@ use url::Url;
 use crate::{
     clock::Clock,
     domain::{Secret, Timestamp},
-    openstack::{
-        cache::{Cache, key},
-        documents::Tls,
-    },
+    openstack::cache::{Cache, key},
 };
 
 use self::{claims::Rules, realms::Realms, token::Unverified};
-use super::{Caller, Error, OidcSettings, SettingsError};
+use super::{Caller, Error, OidcSettings, SettingsError, settings::tls};
 
 /// The most callers kept.
 const MOST_CALLERS: usize = 4096;
@@ -142,17 +139,8 @@ impl OidcAuthenticator {
         if settings.keys_max_age_secs == 0 {
             return Err(wrong("keys_max_age_secs", "is at least 1".to_owned()));
         }
-        let ca_cert = match &settings.ca_file {
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-                wrong(
-                    "ca_file",
-                    format!("{} cannot be read: {error}", path.display()),
-                )
-            })?),
-            None => None,
-        };
-        let tls = Tls::new(ca_cert.as_deref(), settings.insecure)
-            .map_err(|bad| wrong("ca_file", bad.to_string()))?;
+        let (tls, _) = tls(settings.ca_file.as_deref(), settings.insecure)
+            .map_err(|reason| wrong("ca_file", reason))?;
         ring_provider::install();
         let max_age = Duration::from_secs(settings.keys_max_age_secs);
         Ok(Self {

@@ -1,12 +1,16 @@
 //! The settings of `[auth]`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use crate::{clock::SystemClock, domain::Secret};
+use crate::{clock::SystemClock, domain::Secret, openstack::keystone::Tls};
 
 use super::{Authenticator, SettingsError};
 
@@ -139,6 +143,20 @@ impl Default for OidcSettings {
             keys_max_age_secs: 300,
         }
     }
+}
+
+/// How a server that the operator names is known, and the CA certificates in `ca_file`; or what is wrong with that file.
+pub(super) fn tls(
+    ca_file: Option<&Path>,
+    insecure: bool,
+) -> Result<(Tls, Option<String>), String> {
+    let read = |path: &Path| {
+        fs::read_to_string(path)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    };
+    let ca_cert = ca_file.map(read).transpose()?;
+    let tls = Tls::new(ca_cert.as_deref(), insecure).map_err(|bad| bad.to_string())?;
+    Ok((tls, ca_cert))
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
