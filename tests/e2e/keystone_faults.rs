@@ -218,7 +218,8 @@ async fn a_service_user_that_cannot_do_its_work_is_a_503_that_names_the_setting(
 }
 
 #[tokio::test]
-async fn a_service_user_whose_password_changed_is_told_and_works_once_it_fits_again() -> Result<()> {
+async fn a_service_user_whose_password_changed_is_told_and_works_once_it_fits_again() -> Result<()>
+{
     let keystone = Keystone::start().await?;
     let cloud = keystone.cloud()?;
     let tenant = cloud.tenant().await?;

@@ -146,10 +146,7 @@ impl Default for OidcSettings {
 }
 
 /// How a server that the operator names is known, and the CA certificates in `ca_file`; or what is wrong with that file.
-pub(super) fn tls(
-    ca_file: Option<&Path>,
-    insecure: bool,
-) -> Result<(Tls, Option<String>), String> {
+pub(super) fn tls(ca_file: Option<&Path>, insecure: bool) -> Result<(Tls, Option<String>), String> {
     let read = |path: &Path| {
         fs::read_to_string(path)
             .map_err(|error| format!("{} cannot be read: {error}", path.display()))
