@@ -4,9 +4,9 @@ use super::{Engine, Error, apply::Act};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, CustomContext, JournalPage, ListRequest, ObjectType,
-        Operation, Page, Reach, Sight,
+        Operation, Page, Sight,
     },
-    store::{self, Commit, Kept, KeptJournal, Listing},
+    store::{self, Commit, Kept, KeptJournal},
 };
 
 impl Engine {
@@ -51,11 +51,7 @@ impl Engine {
         &self,
         request: &ListRequest<ActionExecution>,
     ) -> Result<Page<ActionExecution>, Error> {
-        let listing = match &request.reach {
-            Reach::SeenBy(project) | Reach::OwnedBy(project) => Listing::of(project.clone()),
-            Reach::All => Listing::ALL,
-        };
-        self.list(request, vec![listing]).await
+        self.list(request, |_| Vec::new()).await
     }
 
     /// Deletes one that has ended, with its journal.

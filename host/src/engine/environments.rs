@@ -4,7 +4,7 @@ use super::{Engine, Error, apply::Act};
 use crate::{
     domain::{
         Environment, EnvironmentId, EnvironmentName, ListRequest, ObjectType, Operation, Order,
-        Page, ProjectId, Reach, Scope, Secret,
+        Page, ProjectId, Scope, Secret, Sight,
     },
     store::{self, Commit, Kept, Kind, List, Listing, Write},
 };
@@ -145,11 +145,17 @@ impl Engine {
         }
     }
 
-    /// An environment that the caller can use: their own of that name, else a public one, else one with that id.
+    /// An environment that the caller can use: their own of that name, else a public one, else one with that id, of
+    /// whatever project where they reach beyond their own.
     ///
     /// # Errors
     /// When there is none.
-    pub async fn environment(&self, op: &Operation, reference: &str) -> Result<Environment, Error> {
+    pub async fn environment(
+        &self,
+        op: &Operation,
+        reference: &str,
+        sight: Sight,
+    ) -> Result<Environment, Error> {
         if let Ok(name) = EnvironmentName::parse(reference) {
             if let Some(own) = self.own_environment(op, &name).await? {
                 return Ok(own.entity);
@@ -160,7 +166,9 @@ impl Engine {
             }
         }
         let is_visible = |environment: &Environment| {
-            environment.project_id == op.project_id || environment.scope == Scope::Public
+            sight == Sight::AllProjects
+                || environment.project_id == op.project_id
+                || environment.scope == Scope::Public
         };
         self.find_environment(reference, is_visible)
             .await?
@@ -168,12 +176,21 @@ impl Engine {
             .ok_or_else(|| not_found(reference))
     }
 
-    /// An environment of whatever project, for callers whom the policy lets see them all.
+    /// An environment of the caller's project by its id, or of whatever project where they reach beyond it; a public one
+    /// of another project's is not the caller's to Murano.
     ///
     /// # Errors
-    /// When there is none with that id.
-    pub async fn environment_of_any_project(&self, id: &str) -> Result<Environment, Error> {
-        self.find_environment(id, |_| true)
+    /// When there is none.
+    pub async fn environment_by_id(
+        &self,
+        op: &Operation,
+        id: &str,
+        sight: Sight,
+    ) -> Result<Environment, Error> {
+        let is_visible = |environment: &Environment| {
+            sight == Sight::AllProjects || environment.project_id == op.project_id
+        };
+        self.find_environment(id, is_visible)
             .await?
             .map(|kept| kept.entity)
             .ok_or_else(|| not_found(id))
@@ -187,15 +204,8 @@ impl Engine {
         &self,
         request: &ListRequest<Environment>,
     ) -> Result<Page<Environment>, Error> {
-        let listings = match &request.reach {
-            Reach::SeenBy(project) => vec![
-                Listing::of(project.clone()),
-                Listing::with("scope", Scope::Public.as_str()),
-            ],
-            Reach::OwnedBy(project) => vec![Listing::of(project.clone())],
-            Reach::All => vec![Listing::ALL],
-        };
-        self.list(request, listings).await
+        let public = |_: &ProjectId| vec![Listing::with("scope", Scope::Public.as_str())];
+        self.list(request, public).await
     }
 
     /// At most `limit` environments of a project, or of all, oldest first, beginning after `after`.

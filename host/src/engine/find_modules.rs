@@ -4,7 +4,7 @@ use super::{Engine, Error};
 use crate::{
     domain::{
         ListRequest, Module, ModuleId, ModuleName, ModuleVersion, Operation, Order, Page,
-        ProjectId, Reach, Scope, Sight,
+        ProjectId, Scope, Sight,
     },
     store::{self, Kept, List, Listing},
 };
@@ -24,16 +24,13 @@ impl Engine {
     /// # Errors
     /// When the marker is wrong or the store does not answer.
     pub async fn modules(&self, request: &ListRequest<Module>) -> Result<Page<Module>, Error> {
-        let listings = match &request.reach {
-            Reach::SeenBy(project) => vec![
-                Listing::of(project.clone()),
+        let besides = |project: &ProjectId| {
+            vec![
                 Listing::with("scope", Scope::Public.as_str()),
                 Listing::with("shared_with", project.as_str()),
-            ],
-            Reach::OwnedBy(project) => vec![Listing::of(project.clone())],
-            Reach::All => vec![Listing::ALL],
+            ]
         };
-        self.list(request, listings).await
+        self.list(request, besides).await
     }
 
     /// A module that the caller may see, with its versions, oldest first.

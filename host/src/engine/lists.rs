@@ -2,20 +2,30 @@
 
 use super::{Engine, Error};
 use crate::{
-    domain::{ListRequest, Page},
+    domain::{ListRequest, Page, ProjectId, Reach},
     store::{self, Entity, Listing, PageError},
 };
 
 impl Engine {
-    /// The page of `listings` that `request` asks for: the listings are what its reach means for this kind.
+    /// The page that `request` asks for. What a project sees of this kind besides its own is in the listings that
+    /// `besides` tells.
     ///
     /// # Errors
     /// When the marker is wrong or the store does not answer.
     pub(super) async fn list<E: Entity>(
         &self,
         request: &ListRequest<E>,
-        listings: Vec<Listing>,
+        besides: impl FnOnce(&ProjectId) -> Vec<Listing>,
     ) -> Result<Page<E>, Error> {
+        let listings = match &request.reach {
+            Reach::SeenBy(project) => {
+                let mut seen = besides(project);
+                seen.push(Listing::of(project.clone()));
+                seen
+            }
+            Reach::OwnedBy(project) => vec![Listing::of(project.clone())],
+            Reach::All => vec![Listing::ALL],
+        };
         let page = store::page(&*self.store, request, listings).await;
         page.map_err(|error| match error {
             PageError::BadMarker => bad_marker(request),

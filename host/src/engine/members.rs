@@ -285,9 +285,7 @@ impl Engine {
             id: id.uuid(),
         };
         let commit = commit.update(&kept).and(claim);
-        let committed = self.commit_for(op, changing(member), commit).await;
-        committed.map_err(|error| changed(error, &kept.entity.name))?;
-        self.show(&kept.entity).await
+        self.settle_use(op, member, &kept.entity, commit).await
     }
 
     /// Takes a module out of what the member's project sees and uses.
@@ -306,23 +304,29 @@ impl Engine {
             key: name_claim(project, &kept.entity.name),
         };
         let commit = commit.update(&kept).and(release);
+        self.settle_use(op, member, &kept.entity, commit).await
+    }
+
+    /// Commits what `member` is to `module` from now on, and lets names mean the module as it is then.
+    async fn settle_use(
+        &self,
+        op: &Operation,
+        member: &Member,
+        module: &Module,
+        commit: Commit,
+    ) -> Result<(), Error> {
         let committed = self.commit_for(op, changing(member), commit).await;
-        committed.map_err(|error| changed(error, &kept.entity.name))?;
-        self.show(&kept.entity).await
+        committed.map_err(|error| changed(error, &module.name))?;
+        if let Some(version) = self.version_of(module, module.version).await? {
+            self.registry.put(module, &version.entity);
+        }
+        Ok(())
     }
 
     async fn module_by_id(&self, id: ModuleId) -> Result<Kept<Module>, Error> {
         store::find::<Module>(&*self.store, id.uuid())
             .await?
             .ok_or_else(|| not_found(&ModuleRef::Id(id)))
-    }
-
-    /// Lets names mean `module` as it is now.
-    async fn show(&self, module: &Module) -> Result<(), Error> {
-        if let Some(version) = self.version_of(module, module.version).await? {
-            self.registry.put(module, &version.entity);
-        }
-        Ok(())
     }
 
     /// An accepted module must neither hide another one of its name nor be hidden by it.

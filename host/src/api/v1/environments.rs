@@ -282,19 +282,11 @@ async fn find(
     op: &Operation,
     id: &str,
 ) -> Result<Environment, ApiError> {
-    let found = app.engine.environment_of_any_project(id).await;
-    let is_visible = |environment: &Environment| {
-        environment.project_id == op.project_id
-            || app
-                .policy
-                .enforce(caller, Rule::ListEnvironmentsAllTenants)
-                .is_ok()
-    };
-    match found {
-        Ok(environment) if is_visible(&environment) => Ok(environment),
-        Ok(_) | Err(engine::Error::NotFound(_)) => Err(ApiError::not_found(format!(
+    let sight = app.sight(caller, Rule::ListEnvironmentsAllTenants);
+    match app.engine.environment_by_id(op, id, sight).await {
+        Err(engine::Error::NotFound(_)) => Err(ApiError::not_found(format!(
             "Environment with id {id} not found"
         ))),
-        Err(error) => Err(error.into()),
+        found => Ok(found?),
     }
 }

@@ -23,7 +23,7 @@ use crate::{
         Column, Environment, EnvironmentName, PrivateObject, Scope, Secret, Timestamp,
         plain_option, private_json,
     },
-    engine::{self, ChangeEnvironment, NewEnvironment},
+    engine::{ChangeEnvironment, NewEnvironment},
     policy::Rule,
 };
 
@@ -226,18 +226,9 @@ async fn get(
     args: QueryArgs,
 ) -> Result<Answer<EnvironmentView>, ApiError> {
     args.finish()?;
-    let found = match app.engine.environment(&op, &reference).await {
-        Err(engine::Error::NotFound(_))
-            if app
-                .policy
-                .enforce(&caller, Rule::EnvironmentsListAllProjects)
-                .is_ok() =>
-        {
-            app.engine.environment_of_any_project(&reference).await
-        }
-        found => found,
-    };
-    show(&app, &found?)
+    let sight = app.sight(&caller, Rule::EnvironmentsListAllProjects);
+    let environment = app.engine.environment(&op, &reference, sight).await?;
+    show(&app, &environment)
 }
 
 /// `DELETE /v2/environments/{environment}`: one less.

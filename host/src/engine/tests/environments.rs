@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{Environment, EnvironmentName, Secret},
+    domain::{Environment, EnvironmentName, Secret, Sight},
     engine::{ChangeEnvironment, NewEnvironment},
     store::{Kind, Store},
 };
@@ -31,7 +31,11 @@ impl Host {
     }
 
     async fn found(&self, project: &str, reference: &str) -> Option<Environment> {
-        match self.engine.environment(&op(project), reference).await {
+        match self
+            .engine
+            .environment(&op(project), reference, Sight::Project)
+            .await
+        {
             Ok(environment) => Some(environment),
             Err(Error::NotFound(words)) => {
                 assert_eq!(words, format!("Environment not found [name={reference}]"));
