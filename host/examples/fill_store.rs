@@ -60,6 +60,8 @@ fn execution(at: u64, projects: u64) -> anyhow::Result<ActionExecution> {
         },
         is_idempotent: true,
         is_asynchronous: false,
+        ad_hoc: None,
+        task: None,
         request_id: "req-0c2f6d7b-e51a-4a3e-8f5b-1d5b6a7c8d9e".into(),
         custom_context: None,
         target: None,
