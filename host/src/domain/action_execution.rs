@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ActionExecutionId, ActionName, Digest, Failure, Journal, JsonText, Outcome, ProjectId, Sealed,
-    State, Timestamp,
+    ActionExecutionId, ActionName, Digest, Failure, Journal, JsonText, Namespace, Outcome,
+    ProjectId, Sealed, State, TaskExecutionId, Timestamp, WorkflowExecutionId, WorkflowName,
 };
 
 /// A state that an execution may not go to.
@@ -34,6 +34,38 @@ pub struct Params {
     pub dry_run: bool,
     /// Whether the output tells the access rules that the run needs.
     pub audit: bool,
+}
+
+/// The task that an action execution is a run of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskOfAction {
+    /// The task.
+    pub task_execution_id: TaskExecutionId,
+    /// The task's name.
+    pub task_name: Arc<str>,
+    /// The task's execution.
+    pub execution_id: WorkflowExecutionId,
+    /// The execution at the top, whose custom context and target cloud hold.
+    pub root_execution_id: WorkflowExecutionId,
+    /// The workflow's name.
+    pub workflow_name: WorkflowName,
+    /// The workflow's namespace.
+    pub workflow_namespace: Namespace,
+    /// The place among the runs of a `with-items` task.
+    pub index: Option<u32>,
+    /// The generation of the task that began it; of an earlier one, its end changes nothing.
+    pub generation: u32,
+}
+
+/// What a run of an ad-hoc action has beside that of the module's action below it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdHocRun {
+    /// The module's action, which runs.
+    pub base: ActionName,
+    /// What that gets, where the run's own input is the ad-hoc action's.
+    pub base_input: Option<JsonText>,
+    /// How its result becomes that of the ad-hoc action: templates, each over the result of the one before as `$`.
+    pub output: Vec<JsonText>,
 }
 
 /// One run of one action.
@@ -67,6 +99,10 @@ pub struct ActionExecution {
     pub is_idempotent: bool,
     /// Whether the action may answer pending.
     pub is_asynchronous: bool,
+    /// The task that it is a run of.
+    pub task: Option<TaskOfAction>,
+    /// Of an ad-hoc action.
+    pub ad_hoc: Option<AdHocRun>,
     /// The request that started it.
     pub request_id: Arc<str>,
     /// The sealed custom context; stays for reruns.
@@ -100,6 +136,10 @@ pub struct NewActionExecution {
     pub is_idempotent: bool,
     /// Whether the action may answer pending.
     pub is_asynchronous: bool,
+    /// The task that it is a run of.
+    pub task: Option<TaskOfAction>,
+    /// Of an ad-hoc action.
+    pub ad_hoc: Option<AdHocRun>,
     /// The request that starts it.
     pub request_id: Arc<str>,
     /// The sealed custom context.
@@ -127,6 +167,8 @@ impl ActionExecution {
             params: new.params,
             is_idempotent: new.is_idempotent,
             is_asynchronous: new.is_asynchronous,
+            task: new.task,
+            ad_hoc: new.ad_hoc,
             request_id: new.request_id,
             custom_context: new.custom_context,
             target: new.target,
@@ -139,6 +181,26 @@ impl ActionExecution {
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
+    }
+
+    /// The module's action that runs.
+    #[must_use]
+    pub fn base(&self) -> &ActionName {
+        self.ad_hoc.as_ref().map_or(&self.name, |run| &run.base)
+    }
+
+    /// What the module's action gets.
+    #[must_use]
+    pub fn base_input(&self) -> &JsonText {
+        let other = self.ad_hoc.as_ref().and_then(|run| run.base_input.as_ref());
+        other.unwrap_or(&self.input)
+    }
+
+    /// Forgets what it came to, which its task does not keep.
+    pub fn forget_result(&mut self) {
+        if self.output.is_some() {
+            self.output = Some(null().as_result());
+        }
     }
 
     /// Takes from the run's journal what its output is to have beside the result.
@@ -254,6 +316,8 @@ mod tests {
                 params: Params::default(),
                 is_idempotent: false,
                 is_asynchronous,
+                task: None,
+                ad_hoc: None,
                 request_id: "req-1".into(),
                 custom_context: None,
                 target: Some(Sealed(vec![1])),

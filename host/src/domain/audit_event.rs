@@ -18,26 +18,44 @@ pub enum ObjectType {
     Action,
     /// The audit trail itself.
     AuditEvent,
+    /// What starts executions at times.
+    CronTrigger,
     /// An environment.
     Environment,
+    /// What starts executions at events.
+    EventTrigger,
+    /// A run of a workflow.
+    Execution,
     /// A project with whom an object is shared.
     Member,
     /// A module.
     Module,
     /// A project's quotas.
     Quota,
+    /// A run of a task.
+    Task,
+    /// Workflows and ad-hoc actions in one document.
+    Workbook,
+    /// A workflow.
+    Workflow,
 }
 
 impl ObjectType {
     /// Every type.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::ActionExecution,
         Self::Action,
         Self::AuditEvent,
+        Self::CronTrigger,
         Self::Environment,
+        Self::EventTrigger,
+        Self::Execution,
         Self::Member,
         Self::Module,
         Self::Quota,
+        Self::Task,
+        Self::Workbook,
+        Self::Workflow,
     ];
 
     /// Its name on the wire.
@@ -47,10 +65,16 @@ impl ObjectType {
             Self::ActionExecution => "action_execution",
             Self::Action => "action",
             Self::AuditEvent => "audit_event",
+            Self::CronTrigger => "cron_trigger",
             Self::Environment => "environment",
+            Self::EventTrigger => "event_trigger",
+            Self::Execution => "execution",
             Self::Member => "member",
             Self::Module => "module",
             Self::Quota => "quota",
+            Self::Task => "task",
+            Self::Workbook => "workbook",
+            Self::Workflow => "workflow",
         }
     }
 

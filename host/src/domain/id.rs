@@ -90,3 +90,35 @@ id! {
     /// Names one line of the audit trail.
     AuditEventId
 }
+id! {
+    /// Names a workflow's definition.
+    WorkflowId
+}
+id! {
+    /// Names a workbook.
+    WorkbookId
+}
+id! {
+    /// Names an ad-hoc action.
+    AdHocActionId
+}
+id! {
+    /// Names one run of one workflow: `/v2/executions` on the wire.
+    WorkflowExecutionId
+}
+id! {
+    /// Names one run of one task.
+    TaskExecutionId
+}
+id! {
+    /// Names a cron trigger.
+    CronTriggerId
+}
+id! {
+    /// Names an event trigger.
+    EventTriggerId
+}
+id! {
+    /// Names a trust of Keystone's, which writes it without hyphens.
+    TrustId
+}

@@ -113,6 +113,26 @@ pub struct JournalCaps {
     pub requests: usize,
 }
 
+/// How much of a journal a reader has seen.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    lines: usize,
+    /// Requests that had ended, by their place.
+    requests: BTreeSet<usize>,
+}
+
+impl Seen {
+    /// What `page`, in which every request has ended, has besides; it is seen from now on.
+    #[must_use]
+    pub fn rest_of(&mut self, page: JournalPage) -> (Vec<LogLine>, Vec<RequestTrace>) {
+        let lines: Vec<LogLine> = page.log.into_iter().skip(self.lines).collect();
+        self.lines = self.lines.saturating_add(lines.len());
+        let requests = page.requests.into_iter().enumerate();
+        let requests = requests.filter(|(place, _)| self.requests.insert(*place));
+        (lines, requests.map(|(_, trace)| trace).collect())
+    }
+}
+
 /// The place of a request in its journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestPlace(usize);
@@ -327,6 +347,24 @@ impl Journal {
         page
     }
 
+    /// The log lines, and the requests that have ended, since `seen`, which counts them from now on.
+    #[must_use]
+    pub fn news(&self, seen: &mut Seen) -> (Vec<LogLine>, Vec<RequestTrace>) {
+        let inner = self.lock();
+        let lines: Vec<LogLine> = inner.page.log.iter().skip(seen.lines).cloned().collect();
+        seen.lines = seen.lines.saturating_add(lines.len());
+        let places = 0..inner.page.requests.len();
+        let ended: Vec<usize> = places
+            .filter(|place| !inner.open.contains(place) && !seen.requests.contains(place))
+            .collect();
+        let traces = ended
+            .iter()
+            .filter_map(|place| inner.page.requests.get(*place));
+        let traces = traces.cloned().collect();
+        seen.requests.extend(ended);
+        (lines, traces)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -366,6 +404,48 @@ mod tests {
         assert!(last.contains("2 lines (engine.log_lines)"), "{last}");
         assert!(journal.drops_line());
         assert_eq!(journal.page().log_dropped, 2);
+    }
+
+    #[test]
+    fn a_reader_sees_each_line_and_each_ended_request_once() {
+        let journal = Journal::new(JournalCaps {
+            lines: 9,
+            bytes: 100,
+            requests: 9,
+        });
+        let line = |message: &str| LogLine {
+            at: Timestamp::from_unix_ms(0),
+            level: LogLevel::Info,
+            message: message.into(),
+            fields: String::new(),
+        };
+        let trace = |path: &str| RequestTrace {
+            at: Timestamp::from_unix_ms(0),
+            method: "GET".into(),
+            service_type: "compute".into(),
+            region: None,
+            path: path.into(),
+            status: None,
+            error: None,
+            duration_ms: 0,
+            service_request_id: None,
+        };
+        let mut seen = Seen::default();
+        journal.log(line("a"));
+        let slow = journal.begin_request(trace("/slow")).unwrap();
+        let quick = journal.begin_request(trace("/quick")).unwrap();
+        journal.end_request(quick, trace("/quick"));
+        assert_eq!(
+            journal.news(&mut seen),
+            (vec![line("a")], vec![trace("/quick")])
+        );
+        assert_eq!(journal.news(&mut seen), (vec![], vec![]));
+        journal.log(line("b"));
+        journal.end_request(slow, trace("/slow"));
+        let rest = (vec![line("b")], vec![trace("/slow")]);
+        assert_eq!(seen.clone().rest_of(journal.page()), rest);
+        assert_eq!(journal.news(&mut seen), rest);
+        assert_eq!(seen.rest_of(journal.page()), (vec![], vec![]));
     }
 
     #[test]

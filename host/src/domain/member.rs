@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{MemberId, ModuleId, ProjectId, Timestamp};
+use super::{MemberId, ModuleId, ProjectId, Timestamp, WorkflowId};
 
 /// An object that can be shared with other projects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shareable {
     /// A module.
     Module(ModuleId),
+    /// A workflow.
+    Workflow(WorkflowId),
 }
 
 impl Shareable {
@@ -18,6 +20,7 @@ impl Shareable {
     pub const fn uuid(self) -> Uuid {
         match self {
             Self::Module(id) => id.uuid(),
+            Self::Workflow(id) => id.uuid(),
         }
     }
 
@@ -26,6 +29,7 @@ impl Shareable {
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Module(_) => "module",
+            Self::Workflow(_) => "workflow",
         }
     }
 }

@@ -16,6 +16,12 @@ pub enum BadName {
     /// With a character that no terminal shows.
     #[error("a name has no control characters")]
     Control,
+    /// With white space in it.
+    #[error("a name has no white space")]
+    Space,
+    /// A UUID.
+    #[error("a name is no UUID, so that it is told from an id")]
+    Id,
     /// Without the dot that parts prefix and verb.
     #[error("an action's name is `prefix.verb`")]
     NoPrefix,
@@ -73,7 +79,7 @@ macro_rules! name {
 }
 
 name! {
-    /// The name of an action in full, `prefix.verb`.
+    /// The name of an action in full: `prefix.verb` of a module's, that or any word of an ad-hoc one.
     ActionName
 }
 name! {
@@ -85,8 +91,25 @@ name! {
     EnvironmentName
 }
 
+name! {
+    /// The name of a workflow: 1 to 255 characters without spaces, and no UUID, so that it is told from an id.
+    WorkflowName
+}
+name! {
+    /// A namespace of definitions: empty for the default one.
+    Namespace
+}
+name! {
+    /// The name of a workbook: the prefix of its workflows and ad-hoc actions.
+    WorkbookName
+}
+name! {
+    /// The name of a cron or event trigger.
+    TriggerName
+}
+
 impl ActionName {
-    /// The name that `text` holds.
+    /// The name of a module's action that `text` holds.
     ///
     /// # Errors
     /// When it is too long, has no prefix or has other characters than words and dots.
@@ -99,6 +122,14 @@ impl ActionName {
             return Err(BadName::Characters("name", ", in parts joined by dots"));
         }
         Ok(Self(text.into()))
+    }
+
+    /// The name of any action, of an ad-hoc one too, that `text` holds.
+    ///
+    /// # Errors
+    /// When it is too long, has white space or control characters, or is a UUID.
+    pub fn parse_any(text: &str) -> Result<Self, BadName> {
+        check_reference(text).map(|()| Self(text.into()))
     }
 
     /// What stands before the first dot: the module's name, unless a system module offers it.
@@ -138,6 +169,75 @@ impl EnvironmentName {
     }
 }
 
+impl WorkflowName {
+    /// The name that `text` holds.
+    ///
+    /// # Errors
+    /// When it is too long, has white space or control characters, or is a UUID.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        check_reference(text).map(|()| Self(text.into()))
+    }
+}
+
+impl WorkbookName {
+    /// The name that `text` holds.
+    ///
+    /// # Errors
+    /// When it is too long or has control characters.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        check_plain(text).map(|()| Self(text.into()))
+    }
+}
+
+impl TriggerName {
+    /// The name that `text` holds.
+    ///
+    /// # Errors
+    /// When it is too long or has control characters.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        check_plain(text).map(|()| Self(text.into()))
+    }
+}
+
+impl Namespace {
+    /// The namespace that `text` names; empty for the default one.
+    ///
+    /// # Errors
+    /// When it is too long or has control characters.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        if text.is_empty() {
+            return Ok(Self(text.into()));
+        }
+        check_plain(text).map(|()| Self(text.into()))
+    }
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        Self("".into())
+    }
+}
+
+/// A name that stands where an id may stand, too.
+fn check_reference(text: &str) -> Result<(), BadName> {
+    check_plain(text)?;
+    if text.contains(char::is_whitespace) {
+        return Err(BadName::Space);
+    }
+    if uuid::Uuid::parse_str(text).is_ok() {
+        return Err(BadName::Id);
+    }
+    Ok(())
+}
+
+fn check_plain(text: &str) -> Result<(), BadName> {
+    check_length(text)?;
+    if text.chars().any(char::is_control) {
+        return Err(BadName::Control);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +248,23 @@ mod tests {
         assert_eq!(ActionName::parse("std.echo").unwrap().prefix(), "std");
         assert!(ActionName::parse("std.").is_err());
         assert!(ActionName::parse("std.ec ho").is_err());
+    }
+
+    #[test]
+    fn an_ad_hoc_action_may_be_called_like_a_workflow() {
+        for name in ["echo", "my.echo", "\u{fc}ber", "a/b"] {
+            assert_eq!(ActionName::parse_any(name).unwrap().as_str(), name);
+            assert_eq!(WorkflowName::parse(name).unwrap().as_str(), name);
+        }
+        for (name, fault) in [
+            ("", BadName::Length),
+            ("an echo", BadName::Space),
+            ("an\techo", BadName::Control),
+            ("01890a5d-ac96-774b-bcce-b302099a8057", BadName::Id),
+        ] {
+            assert_eq!(ActionName::parse_any(name), Err(fault.clone()));
+            assert_eq!(WorkflowName::parse(name), Err(fault));
+        }
     }
 
     #[test]

@@ -15,9 +15,13 @@ pub enum Tally {
     StoredActionExecutions,
     /// Those of them that have not ended.
     RunningActionExecutions,
+    /// Executions of workflows that are kept; sub-workflows are part of theirs.
+    StoredExecutions,
+    /// Those of them that have not ended.
+    RunningExecutions,
     /// Modules.
     Modules,
-    /// Bytes of what is kept: records of action executions and their journals, components of modules' versions.
+    /// Bytes of what is kept: records of executions, tasks and action executions and their journals, definitions, components of modules' versions.
     Bytes,
     /// Quotas of its own: one that lists the project among those that have anything. Not limited itself.
     OwnQuotas,
@@ -25,13 +29,15 @@ pub enum Tally {
 
 impl Tally {
     /// Those that quotas limit.
-    pub const LIMITED: [Self; 4] = [
+    pub const LIMITED: [Self; 6] = [
         Self::StoredActionExecutions,
         Self::RunningActionExecutions,
+        Self::StoredExecutions,
+        Self::RunningExecutions,
         Self::Modules,
         Self::Bytes,
     ];
-    const COUNT: usize = 5;
+    const COUNT: usize = 7;
 
     /// Its name on the wire and in the configuration.
     #[must_use]
@@ -39,6 +45,8 @@ impl Tally {
         match self {
             Self::StoredActionExecutions => "stored_action_executions",
             Self::RunningActionExecutions => "running_action_executions",
+            Self::StoredExecutions => "stored_executions",
+            Self::RunningExecutions => "running_executions",
             Self::Modules => "modules",
             Self::Bytes => "bytes",
             Self::OwnQuotas => "own_quotas",
@@ -49,11 +57,16 @@ impl Tally {
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::StoredActionExecutions | Self::Modules | Self::OwnQuotas => {
-                "delete some or ask an admin for more"
+            Self::StoredActionExecutions
+            | Self::StoredExecutions
+            | Self::Modules
+            | Self::OwnQuotas => "delete some or ask an admin for more",
+            Self::RunningActionExecutions | Self::RunningExecutions => {
+                "wait for some to end, or ask an admin for more"
             }
-            Self::RunningActionExecutions => "wait for some to end, or ask an admin for more",
-            Self::Bytes => "delete action executions or modules, or ask an admin for more",
+            Self::Bytes => {
+                "delete executions, action executions or modules, or ask an admin for more"
+            }
         }
     }
 }
@@ -182,6 +195,10 @@ pub struct Limits {
     pub stored_action_executions: Limit,
     /// Of [`Tally::RunningActionExecutions`].
     pub running_action_executions: Limit,
+    /// Of [`Tally::StoredExecutions`].
+    pub stored_executions: Limit,
+    /// Of [`Tally::RunningExecutions`].
+    pub running_executions: Limit,
     /// Of [`Tally::Modules`].
     pub modules: Limit,
     /// Of [`Tally::Bytes`].
@@ -195,6 +212,8 @@ impl Limits {
         match tally {
             Tally::StoredActionExecutions => self.stored_action_executions,
             Tally::RunningActionExecutions => self.running_action_executions,
+            Tally::StoredExecutions => self.stored_executions,
+            Tally::RunningExecutions => self.running_executions,
             Tally::Modules => self.modules,
             Tally::Bytes => self.bytes,
             Tally::OwnQuotas => Limit::UNLIMITED,
@@ -209,6 +228,10 @@ pub struct OwnLimits {
     pub stored_action_executions: Option<Limit>,
     /// Of [`Tally::RunningActionExecutions`].
     pub running_action_executions: Option<Limit>,
+    /// Of [`Tally::StoredExecutions`].
+    pub stored_executions: Option<Limit>,
+    /// Of [`Tally::RunningExecutions`].
+    pub running_executions: Option<Limit>,
     /// Of [`Tally::Modules`].
     pub modules: Option<Limit>,
     /// Of [`Tally::Bytes`].
@@ -226,6 +249,8 @@ impl OwnLimits {
             running_action_executions: other
                 .running_action_executions
                 .or(self.running_action_executions),
+            stored_executions: other.stored_executions.or(self.stored_executions),
+            running_executions: other.running_executions.or(self.running_executions),
             modules: other.modules.or(self.modules),
             bytes: other.bytes.or(self.bytes),
         }
@@ -241,6 +266,8 @@ impl OwnLimits {
             running_action_executions: self
                 .running_action_executions
                 .unwrap_or(usual.running_action_executions),
+            stored_executions: self.stored_executions.unwrap_or(usual.stored_executions),
+            running_executions: self.running_executions.unwrap_or(usual.running_executions),
             modules: self.modules.unwrap_or(usual.modules),
             bytes: self.bytes.unwrap_or(usual.bytes),
         }
@@ -292,6 +319,8 @@ mod tests {
         let usual = Limits {
             stored_action_executions: Limit::at_most(1),
             running_action_executions: Limit::at_most(2),
+            stored_executions: Limit::at_most(5),
+            running_executions: Limit::at_most(6),
             modules: Limit::at_most(3),
             bytes: Limit::at_most(4),
         };
@@ -305,7 +334,7 @@ mod tests {
         };
         let limits = own.overridden_by(more).over(usual);
         let shown = Tally::LIMITED.map(|tally| limits.of(tally).to_wire());
-        assert_eq!(shown, [1, 2, 30, -1]);
+        assert_eq!(shown, [1, 2, 5, 6, 30, -1]);
     }
 
     #[test]

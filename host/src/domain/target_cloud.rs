@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Secret, plain, plain_option};
+use super::{Secret, TrustId, plain, plain_option};
 
 /// The one credential with which the host acts on a target cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub enum Credential {
         #[serde(with = "plain")]
         secret: Secret,
     },
+    /// A trust that a caller gave the host's own user on the home cloud, with which the host gets tokens. Made by the host
+    /// alone: no caller may name one.
+    Trust(TrustId),
 }
 
 /// The OpenStack cloud that an execution works on.

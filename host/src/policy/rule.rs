@@ -109,6 +109,57 @@ rules! {
     QuotasGet = "quotas:get", "rule:admin_or_owner", "Show the project's quotas and what it uses of them.";
     QuotasListAllProjects = "quotas:list:all_projects", "rule:admin_only", "Show the quotas of other projects.";
     QuotasUpdate = "quotas:update", "rule:admin_only", "Give a project quotas of its own.";
+    CronTriggersCreate = "cron_triggers:create", "rule:admin_or_owner", "Create a cron trigger.";
+    CronTriggersDelete = "cron_triggers:delete", "rule:admin_or_owner", "Delete a cron trigger.";
+    CronTriggersGet = "cron_triggers:get", "rule:admin_or_owner", "Show a cron trigger.";
+    CronTriggersList = "cron_triggers:list", "rule:admin_or_owner", "List the project's cron triggers.";
+    CronTriggersListAllProjects = "cron_triggers:list:all_projects", "rule:admin_only",
+        "List the cron triggers of other projects.";
+    CronTriggersPublicize = "cron_triggers:publicize", "rule:admin_only",
+        "Make a cron trigger that every project sees.";
+    EventTriggersCreate = "event_triggers:create", "rule:admin_or_owner", "Create an event trigger.";
+    EventTriggersDelete = "event_triggers:delete", "rule:admin_or_owner", "Delete an event trigger.";
+    EventTriggersGet = "event_triggers:get", "rule:admin_or_owner", "Show an event trigger.";
+    EventTriggersList = "event_triggers:list", "rule:admin_or_owner", "List the project's event triggers.";
+    EventTriggersUpdate = "event_triggers:update", "rule:admin_or_owner", "Change an event trigger.";
+    EventTriggersListAllProjects = "event_triggers:list:all_projects", "rule:admin_only",
+        "List the event triggers of other projects.";
+    EventTriggersPublicize = "event_triggers:publicize", "rule:admin_only",
+        "Make an event trigger that every project sees.";
+    ExecutionsCreate = "executions:create", "rule:admin_or_owner", "Start an execution.";
+    ExecutionsDelete = "executions:delete", "rule:admin_or_owner", "Delete an execution.";
+    ExecutionsGet = "executions:get", "rule:admin_or_owner", "Show an execution, its report and its events.";
+    ExecutionsList = "executions:list", "rule:admin_or_owner", "List the project's executions.";
+    ExecutionsUpdate = "executions:update", "rule:admin_or_owner", "Pause, resume or end an execution, or describe it.";
+    ExecutionsListAllProjects = "executions:list:all_projects", "rule:admin_only",
+        "List the executions of other projects.";
+    TasksGet = "tasks:get", "rule:admin_or_owner", "Show a task.";
+    TasksList = "tasks:list", "rule:admin_or_owner", "List the project's tasks.";
+    TasksUpdate = "tasks:update", "rule:admin_or_owner", "Run a task again, or skip it.";
+    TasksListAllProjects = "tasks:list:all_projects", "rule:admin_only",
+        "List the tasks of other projects.";
+    WorkbooksCreate = "workbooks:create", "rule:admin_or_owner", "Create a workbook.";
+    WorkbooksDelete = "workbooks:delete", "rule:admin_or_owner", "Delete a workbook.";
+    WorkbooksGet = "workbooks:get", "rule:admin_or_owner", "Show a workbook.";
+    WorkbooksList = "workbooks:list", "rule:admin_or_owner", "List the workbooks that the project can use.";
+    WorkbooksUpdate = "workbooks:update", "rule:admin_or_owner", "Change a workbook.";
+    WorkbooksListAllProjects = "workbooks:list:all_projects", "rule:admin_only",
+        "List the workbooks of other projects.";
+    WorkbooksPublicize = "workbooks:publicize", "rule:admin_only",
+        "Make a workbook that every project sees.";
+    WorkflowsCreate = "workflows:create", "rule:admin_or_owner", "Create a workflow.";
+    WorkflowsDelete = "workflows:delete", "rule:admin_or_owner", "Delete a workflow.";
+    WorkflowsGet = "workflows:get", "rule:admin_or_owner", "Show a workflow.";
+    WorkflowsList = "workflows:list", "rule:admin_or_owner", "List the workflows that the project can use.";
+    WorkflowsUpdate = "workflows:update", "rule:admin_or_owner", "Change a workflow.";
+    WorkflowsListAllProjects = "workflows:list:all_projects", "rule:admin_only",
+        "List the workflows of other projects.";
+    WorkflowsPublicize = "workflows:publicize", "rule:admin_only",
+        "Make a workflow that every project sees.";
+    ActionsCreate = "actions:create", "rule:admin_or_owner", "Create an ad-hoc action.";
+    ActionsDelete = "actions:delete", "rule:admin_or_owner", "Delete an ad-hoc action.";
+    ActionsPublicize = "actions:publicize", "rule:admin_only", "Make an ad-hoc action that every project sees.";
+    ActionsUpdate = "actions:update", "rule:admin_or_owner", "Change an ad-hoc action.";
 }
 
 #[cfg(test)]

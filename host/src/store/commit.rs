@@ -87,6 +87,12 @@ impl Commit {
         self.and(Write::Put(entity::encode(&kept.entity, kept.version + 1)))
     }
 
+    /// Puts an entity that was read at `version`, 0 for one that does not exist yet.
+    #[must_use]
+    pub fn put<E: Entity>(self, entity: &E, version: u64) -> Self {
+        self.and(Write::Put(entity::encode(entity, version + 1)))
+    }
+
     /// Deletes an entity that was read.
     #[must_use]
     pub fn delete<E: Entity>(self, kept: &Kept<E>) -> Self {

@@ -5,8 +5,9 @@ use uuid::Uuid;
 
 use super::{Entity, Kind};
 use crate::domain::{
-    ActionExecution, ActionExecutionId, AuditEvent, Cell, Environment, Member, Module,
-    ModuleVersion, ProjectId, ProjectQuotas, Scope, Sealed, Tallies, Tally,
+    ActionExecution, ActionExecutionId, AdHocAction, AuditEvent, Cell, CronTrigger, Environment,
+    EventTrigger, Member, Module, ModuleVersion, ProjectId, ProjectQuotas, Scope, Sealed, Tallies,
+    Tally, TaskExecution, Workbook, WorkflowDefinition, WorkflowExecution, WorkflowExecutionId,
 };
 
 /// The journal of a run that was kept: a [`JournalPage`](crate::domain::JournalPage), sealed for the caller.
@@ -32,11 +33,16 @@ impl Entity for ActionExecution {
     }
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut keys = vec![
             ("name", self.name.to_string()),
             ("state", self.state().to_string()),
             ("updated_at", Cell::from(self.updated_at).index_text()),
-        ]
+        ];
+        if let Some(task) = &self.task {
+            keys.push(("execution_id", task.execution_id.to_string()));
+            keys.push(("task_execution_id", task.task_execution_id.to_string()));
+        }
+        keys
     }
 
     fn tallies(&self, body_bytes: u64) -> Tallies {
@@ -46,6 +52,19 @@ impl Entity for ActionExecution {
             .with(Tally::RunningActionExecutions, u64::from(is_running))
             .with(Tally::Bytes, body_bytes)
     }
+}
+
+/// The keys of what is found by a name that many projects may use: one of them may be public, and is found without
+/// looking at the others.
+fn named_keys(name: &impl ToString, scope: Scope) -> Vec<(&'static str, String)> {
+    let mut keys = vec![
+        ("name", name.to_string()),
+        ("scope", scope.as_str().to_owned()),
+    ];
+    if scope == Scope::Public {
+        keys.push(("public_name", name.to_string()));
+    }
+    keys
 }
 
 impl Entity for Environment {
@@ -60,15 +79,7 @@ impl Entity for Environment {
     }
 
     fn index_keys(&self) -> Vec<(&'static str, String)> {
-        let mut keys = vec![
-            ("name", self.name.to_string()),
-            ("scope", self.scope.as_str().to_owned()),
-        ];
-        // One of the many that share a name may be public: it is found without looking at the others.
-        if self.scope == Scope::Public {
-            keys.push(("public_name", self.name.to_string()));
-        }
-        keys
+        named_keys(&self.name, self.scope)
     }
 
     fn tallies(&self, body_bytes: u64) -> Tallies {
@@ -182,6 +193,216 @@ impl Entity for AuditEvent {
 
     fn project(&self) -> Option<&ProjectId> {
         Some(&self.project_id)
+    }
+}
+
+/// Changes with every step of an execution, so that two hosts never make one each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// The execution, whose id is this record's too.
+    pub id: WorkflowExecutionId,
+    /// The caller's project.
+    pub project_id: ProjectId,
+}
+
+impl Entity for Turn {
+    const KIND: Kind = Kind::Turn;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+}
+
+impl Entity for WorkflowExecution {
+    const KIND: Kind = Kind::WorkflowExecution;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        let mut keys = vec![
+            ("workflow_name", self.workflow_name.to_string()),
+            ("state", self.state.to_string()),
+            ("updated_at", Cell::from(self.updated_at).index_text()),
+        ];
+        if let Some(parent) = &self.parent {
+            keys.push(("root_execution_id", parent.root_execution_id.to_string()));
+            keys.push(("task_execution_id", parent.task_execution_id.to_string()));
+        }
+        if let Some(environment) = &self.environment_id {
+            keys.push(("environment_id", environment.to_string()));
+            if !self.state.is_completed() {
+                keys.push(("unended_environment_id", environment.to_string()));
+            }
+        }
+        keys
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        let is_root = self.parent.is_none();
+        let is_running = is_root && !self.state.is_completed();
+        Tallies::default()
+            .with(Tally::StoredExecutions, u64::from(is_root))
+            .with(Tally::RunningExecutions, u64::from(is_running))
+            .with(Tally::Bytes, body_bytes)
+    }
+}
+
+impl Entity for TaskExecution {
+    const KIND: Kind = Kind::TaskExecution;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("name", self.name.to_string()),
+            ("state", self.state.to_string()),
+            ("updated_at", Cell::from(self.updated_at).index_text()),
+            ("execution_id", self.execution_id.to_string()),
+        ]
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
+    }
+}
+
+impl Entity for WorkflowDefinition {
+    const KIND: Kind = Kind::WorkflowDefinition;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        let mut keys = named_keys(&self.name, self.scope);
+        for project in &self.shared_with {
+            keys.push(("shared_with", project.to_string()));
+        }
+        if let Some(workbook) = &self.workbook {
+            keys.push(("workbook", workbook.to_string()));
+        }
+        keys
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
+    }
+}
+
+impl Entity for Workbook {
+    const KIND: Kind = Kind::Workbook;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        named_keys(&self.name, self.scope)
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
+    }
+}
+
+impl Entity for AdHocAction {
+    const KIND: Kind = Kind::AdHocAction;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        let mut keys = named_keys(&self.name, self.scope);
+        if let Some(workbook) = &self.workbook {
+            keys.push(("workbook", workbook.to_string()));
+        }
+        keys
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
+    }
+}
+
+impl Entity for CronTrigger {
+    const KIND: Kind = Kind::CronTrigger;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("name", self.name.to_string()),
+            ("scope", self.scope.as_str().to_owned()),
+            ("workflow_id", self.errand.workflow_id.to_string()),
+        ]
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
+    }
+}
+
+impl Entity for EventTrigger {
+    const KIND: Kind = Kind::EventTrigger;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn project(&self) -> Option<&ProjectId> {
+        Some(&self.project_id)
+    }
+
+    fn index_keys(&self) -> Vec<(&'static str, String)> {
+        let name = self.name.as_ref().map(ToString::to_string);
+        let mut keys = vec![
+            ("name", name.unwrap_or_default()),
+            ("scope", self.scope.as_str().to_owned()),
+            ("workflow_id", self.errand.workflow_id.to_string()),
+        ];
+        if let Some(followed) = &self.followed {
+            keys.push(("topic", followed.topic.index_text()));
+        }
+        keys
+    }
+
+    fn tallies(&self, body_bytes: u64) -> Tallies {
+        Tallies::default().with(Tally::Bytes, body_bytes)
     }
 }
 

@@ -27,11 +27,27 @@ pub enum Kind {
     Quota,
     /// A line of the audit trail.
     AuditEvent,
+    /// An ad-hoc action.
+    AdHocAction,
+    /// What starts executions at times.
+    CronTrigger,
+    /// What starts executions at events.
+    EventTrigger,
+    /// A run of a task.
+    TaskExecution,
+    /// Workflows and ad-hoc actions in one document.
+    Workbook,
+    /// A workflow's definition.
+    WorkflowDefinition,
+    /// A run of a workflow.
+    WorkflowExecution,
+    /// How often an execution was changed: what no two hosts do at a time.
+    Turn,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 16] = [
         Self::ActionExecution,
         Self::Environment,
         Self::Journal,
@@ -40,6 +56,14 @@ impl Kind {
         Self::ModuleVersion,
         Self::Quota,
         Self::AuditEvent,
+        Self::AdHocAction,
+        Self::CronTrigger,
+        Self::EventTrigger,
+        Self::TaskExecution,
+        Self::Workbook,
+        Self::WorkflowDefinition,
+        Self::WorkflowExecution,
+        Self::Turn,
     ];
 
     /// Its name in keys and tables, at most 16 bytes, never changed.
@@ -54,6 +78,14 @@ impl Kind {
             Self::ModuleVersion => "module_version",
             Self::Quota => "quota",
             Self::AuditEvent => "audit_event",
+            Self::AdHocAction => "ad_hoc_action",
+            Self::CronTrigger => "cron_trigger",
+            Self::EventTrigger => "event_trigger",
+            Self::TaskExecution => "task_execution",
+            Self::Workbook => "workbook",
+            Self::WorkflowDefinition => "workflow",
+            Self::WorkflowExecution => "execution",
+            Self::Turn => "turn",
         }
     }
 
@@ -61,9 +93,32 @@ impl Kind {
     #[must_use]
     pub const fn index_names(self) -> &'static [&'static str] {
         match self {
-            Self::ActionExecution => &["name", "state", "updated_at"],
+            Self::ActionExecution => &[
+                "name",
+                "state",
+                "updated_at",
+                "execution_id",
+                "task_execution_id",
+            ],
             Self::Environment => &["name", "scope", "public_name"],
-            Self::Journal | Self::Quota | Self::AuditEvent => &[],
+            Self::Journal | Self::Quota | Self::AuditEvent | Self::Turn => &[],
+            Self::AdHocAction => &["name", "scope", "public_name", "workbook"],
+            Self::CronTrigger => &["name", "scope", "workflow_id"],
+            Self::EventTrigger => &["name", "scope", "workflow_id", "topic"],
+            Self::TaskExecution => &["name", "state", "updated_at", "execution_id"],
+            Self::Workbook => &["name", "scope", "public_name"],
+            Self::WorkflowDefinition => {
+                &["name", "scope", "public_name", "shared_with", "workbook"]
+            }
+            Self::WorkflowExecution => &[
+                "workflow_name",
+                "state",
+                "updated_at",
+                "root_execution_id",
+                "task_execution_id",
+                "environment_id",
+                "unended_environment_id",
+            ],
             Self::Member => &["resource_id"],
             Self::Module => &["name", "scope", "shared_with"],
             Self::ModuleVersion => &["module_id", "digest"],

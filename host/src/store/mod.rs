@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 pub use self::sled::{OpenError, SledStore};
 pub use commit::{Commit, Within, Write};
-pub use entities::KeptJournal;
+pub use entities::{KeptJournal, Turn};
 pub use entity::{Entity, Kept, Kind, Record};
 pub use pages::{PageError, page};
 pub use query::{List, Listing, Position, Query, Sort};

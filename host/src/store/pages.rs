@@ -81,7 +81,7 @@ impl Plan {
                 };
                 Self::Index(sort, second.order)
             }
-            (Walked::ByIndex | Walked::Not, _) => Self::Everything,
+            (Walked::ByIndex | Walked::ByKey(_) | Walked::Not, _) => Self::Everything,
         }
     }
 }
@@ -213,8 +213,12 @@ impl<'a, E: Entity + 'static> Pages<'a, E> {
     fn narrowed(&self) -> Vec<Listing> {
         let exact = self.request.filters.iter().find_map(|filter| {
             let text = filter.exact()?;
-            let is_kept = filter.column.walked == Walked::ByIndex;
-            is_kept.then(|| (filter.column.name, text.to_owned()))
+            let key = match filter.column.walked {
+                Walked::ByIndex => filter.column.name,
+                Walked::ByKey(key) => key,
+                Walked::ById | Walked::Not => return None,
+            };
+            Some((key, text.to_owned()))
         });
         let narrow = |listing: &Listing| Listing {
             project: listing.project.clone(),

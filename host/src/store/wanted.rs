@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::domain::ProjectId;
+use crate::domain::{Line, ProjectId};
 
 /// What a host has room for. Projects take turns in an order that stays the same, shorter ids first and then by their
 /// bytes, and each gives one job a turn, the one that has been due for the longest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
+    /// Of this line.
+    pub line: Line,
     /// The most jobs.
     pub limit: usize,
     /// The most jobs of one project, with those that are under way.

@@ -11,6 +11,8 @@ pub enum Walked {
     ById,
     /// By the index key of the column's name, whose values are the cells' [index texts](Cell::index_text).
     ByIndex,
+    /// Not in its order, but those with one value are found by this index key.
+    ByKey(&'static str),
 }
 
 /// What a column's cells are.
@@ -90,6 +92,13 @@ impl<T> Column<T> {
     #[must_use]
     pub const fn indexed(mut self) -> Self {
         self.walked = Walked::ByIndex;
+        self
+    }
+
+    /// The store keeps the index key `name` for every object that has a value in it.
+    #[must_use]
+    pub const fn found_by(mut self, name: &'static str) -> Self {
+        self.walked = Walked::ByKey(name);
         self
     }
 

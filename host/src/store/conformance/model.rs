@@ -145,7 +145,7 @@ impl Model {
         let mut lines: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for (job, lease) in self.jobs.values() {
             let from = lease.map_or(job.due_at, |(_, until)| until);
-            if from <= now {
+            if from <= now && job.work.line() == wanted.line {
                 let line = lines.entry(turn(&job.project_id)).or_default();
                 line.insert((from, job.id));
             }

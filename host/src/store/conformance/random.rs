@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::model::Model;
 use crate::{
     domain::{
-        ActionExecutionId, HostId, Job, JobId, Order, ProjectId, Tallies, Tally, Timestamp, Work,
+        ActionExecutionId, HostId, Job, JobId, Line, Order, ProjectId, Tallies, Tally, Timestamp,
+        Work, WorkflowExecutionId,
     },
     store::{Commit, Error, Kind, Position, Query, Record, Sort, Store, Wanted, Within, Write},
 };
@@ -212,8 +213,10 @@ fn project() -> impl Strategy<Value = ProjectId> {
 
 fn wanted() -> impl Strategy<Value = Wanted> {
     let under_way = hash_map(project(), 0..3usize, 0..3);
-    (0..5usize, 0..4usize, under_way, option::of(project())).prop_map(
-        |(limit, per_project, under_way, after)| Wanted {
+    let line = select(&[Line::Runs, Line::Steps][..]);
+    (line, 0..5usize, 0..4usize, under_way, option::of(project())).prop_map(
+        |(line, limit, per_project, under_way, after)| Wanted {
+            line,
             limit,
             per_project,
             under_way,
@@ -244,7 +247,11 @@ fn write() -> impl Strategy<Value = Write> {
                     Write::AddJob(Job {
                         id: job(id),
                         project_id,
-                        work: Work::RunAction(ActionExecutionId::from(Uuid::nil())),
+                        // The parity of its id says in which line it is.
+                        work: match id % 2 {
+                            0 => Work::RunAction(ActionExecutionId::from(Uuid::nil())),
+                            _ => Work::EndExecution(WorkflowExecutionId::from(Uuid::nil())),
+                        },
                         due_at: at(due),
                         attempt: 0,
                     })

@@ -37,7 +37,13 @@ impl KeptJob {
     }
 
     fn line_key(&self) -> Vec<u8> {
-        keys::claimable(&self.job.project_id, self.claimable_from(), self.job.id)
+        let line = self.job.work.line();
+        keys::claimable(
+            line,
+            &self.job.project_id,
+            self.claimable_from(),
+            self.job.id,
+        )
     }
 
     fn is_held_by(&self, owner: HostId) -> bool {
@@ -127,22 +133,22 @@ struct DueLine {
 /// The lines that may give a job, in the order of their turns: as many as can have one.
 fn due_lines(tree: &Tree, now: Timestamp, wanted: &Wanted) -> Result<VecDeque<DueLine>, Error> {
     let mut lines = VecDeque::new();
-    for (mut from, to) in keys::lines(wanted.after.as_ref()) {
+    for (mut from, to) in keys::lines(wanted.line, wanted.after.as_ref()) {
         while lines.len() < wanted.limit {
             let Some(first) = tree.range((from, to.clone())).keys().next() else {
                 break;
             };
             let first = first.map_err(unavailable)?;
-            let Some(project) = keys::project_of(&first) else {
+            let Some(project) = keys::project_of(wanted.line, &first) else {
                 break;
             };
             let room = wanted.room(&project);
-            let until = keys::claimable_until(&project, now);
+            let until = keys::claimable_until(wanted.line, &project, now);
             if room > 0 && until.contains(&first.to_vec()) {
                 let due = tree.range(until);
                 lines.push_back(DueLine { due, room });
             }
-            from = Bound::Excluded(keys::line_end(&project));
+            from = Bound::Excluded(keys::line_end(wanted.line, &project));
         }
     }
     Ok(lines)

@@ -8,7 +8,7 @@ use std::ops::Bound;
 use uuid::Uuid;
 
 use crate::{
-    domain::{JobId, Order, ProjectId, Timestamp},
+    domain::{JobId, Line, Order, ProjectId, Timestamp},
     store::Kind,
 };
 
@@ -19,7 +19,12 @@ pub(super) const LAYOUT: &[u8] = b"layout";
 pub(super) const JOBS: &[u8] = b"j";
 
 /// The letter of the lines of jobs, one for each project.
-const LINES: u8 = b'd';
+const fn letter(line: Line) -> u8 {
+    match line {
+        Line::Runs => b'd',
+        Line::Steps => b'e',
+    }
+}
 
 const ID_BYTES: usize = 16;
 const TIME_BYTES: usize = 8;
@@ -99,62 +104,63 @@ pub(super) fn job(id: JobId) -> Vec<u8> {
 }
 
 /// Where a job waits in its project's line for the time from which it may be claimed.
-pub(super) fn claimable(project: &ProjectId, from: Timestamp, id: JobId) -> Vec<u8> {
-    with_id(&claimable_at(project, from), id.uuid())
+pub(super) fn claimable(line: Line, project: &ProjectId, from: Timestamp, id: JobId) -> Vec<u8> {
+    with_id(&claimable_at(line, project, from), id.uuid())
 }
 
 /// The bounds of the jobs of `project` that may be claimed at `now`.
-pub(super) fn claimable_until(project: &ProjectId, now: Timestamp) -> Bounds {
+pub(super) fn claimable_until(line: Line, project: &ProjectId, now: Timestamp) -> Bounds {
     (
-        Bound::Included(line(project)),
-        Bound::Included(with_id(&claimable_at(project, now), Uuid::max())),
+        Bound::Included(line_of(line, project)),
+        Bound::Included(with_id(&claimable_at(line, project, now), Uuid::max())),
     )
 }
 
 /// The bounds of all lines in the order of their turns: those after `after`, then the others.
-pub(super) fn lines(after: Option<&ProjectId>) -> Vec<Bounds> {
+pub(super) fn lines(line: Line, after: Option<&ProjectId>) -> Vec<Bounds> {
+    let letter = letter(line);
     let (first, last) = (
-        Bound::Included(vec![LINES]),
-        Bound::Excluded(vec![LINES + 1]),
+        Bound::Included(vec![letter]),
+        Bound::Excluded(vec![letter + 1]),
     );
     match after {
         Some(project) => vec![
-            (Bound::Excluded(line_end(project)), last),
-            (first, Bound::Included(line_end(project))),
+            (Bound::Excluded(line_end(line, project)), last),
+            (first, Bound::Included(line_end(line, project))),
         ],
         None => vec![(first, last)],
     }
 }
 
 /// The project in whose line `key` is.
-pub(super) fn project_of(key: &[u8]) -> Option<ProjectId> {
-    let (length, rest) = key.strip_prefix(&[LINES])?.split_first_chunk()?;
+pub(super) fn project_of(line: Line, key: &[u8]) -> Option<ProjectId> {
+    let (length, rest) = key.strip_prefix(&[letter(line)])?.split_first_chunk()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let text = std::str::from_utf8(rest.get(..length)?).ok()?;
     Some(ProjectId::new(text))
 }
 
 /// What comes after all of a project's line and before the next one's.
-pub(super) fn line_end(project: &ProjectId) -> Vec<u8> {
-    let mut key = line(project);
+pub(super) fn line_end(line: Line, project: &ProjectId) -> Vec<u8> {
+    let mut key = line_of(line, project);
     key.extend([0xff; TIME_BYTES + ID_BYTES]);
     key
 }
 
 /// A length in front brings shorter ids first, which is the order of turns.
-fn line(project: &ProjectId) -> Vec<u8> {
+fn line_of(line: Line, project: &ProjectId) -> Vec<u8> {
     let project = project.as_str();
     let length = u32::try_from(project.len()).unwrap_or(u32::MAX);
     [
-        &[LINES],
+        &[letter(line)],
         length.to_be_bytes().as_slice(),
         project.as_bytes(),
     ]
     .concat()
 }
 
-fn claimable_at(project: &ProjectId, time: Timestamp) -> Vec<u8> {
-    let mut key = line(project);
+fn claimable_at(line: Line, project: &ProjectId, time: Timestamp) -> Vec<u8> {
+    let mut key = line_of(line, project);
     // The flipped sign bit sorts times before 1970 first.
     key.extend((time.unix_ms() ^ i64::MIN).to_be_bytes());
     key
@@ -240,11 +246,13 @@ mod tests {
     fn jobs_sort_by_time_within_their_project() {
         let times = [i64::MIN, -1, 0, 1, i64::MAX];
         let project = ProjectId::new("a");
-        let keys = times.map(|ms| claimable_at(&project, Timestamp::from_unix_ms(ms)));
-        assert!(keys.is_sorted());
-        let last = with_id(&keys[4], Uuid::max());
-        assert!(last <= line_end(&project));
-        assert!(line_end(&project) < line(&ProjectId::new("b")));
-        assert_eq!(project_of(&last), Some(project));
+        for line in [Line::Runs, Line::Steps] {
+            let keys = times.map(|ms| claimable_at(line, &project, Timestamp::from_unix_ms(ms)));
+            assert!(keys.is_sorted());
+            let last = with_id(&keys[4], Uuid::max());
+            assert!(last <= line_end(line, &project));
+            assert!(line_end(line, &project) < line_of(line, &ProjectId::new("b")));
+            assert_eq!(project_of(line, &last), Some(project.clone()));
+        }
     }
 }
