@@ -13,6 +13,7 @@ use crate::{
     clock::Clock,
     domain::{Credential, ProjectId, RequestContext, Secret, TargetCloud},
     openstack::{
+        Home as TrustHome, Trustee,
         cache::{Flights, Key, key},
         keystone::{Error as KeystoneError, Issued, Keystone},
     },
@@ -39,6 +40,7 @@ pub struct KeystoneAuthenticator {
     credential: Credential,
     timeout: Duration,
     home: Home,
+    takes_trusts: bool,
     clock: Arc<dyn Clock>,
     cache: TokenCache,
     checks: Flights<Arc<Caller>, Error>,
@@ -105,6 +107,7 @@ impl KeystoneAuthenticator {
                 ca_cert,
                 insecure: settings.insecure,
             },
+            takes_trusts: settings.trusts,
             clock,
             cache: TokenCache::new(Duration::from_secs(settings.cache_secs)),
             checks: Flights::new(),
@@ -112,6 +115,21 @@ impl KeystoneAuthenticator {
             logins: Flights::new(),
             outage: Outage::default(),
         })
+    }
+
+    /// The service user as the one whom callers trust; none where it may not be trusted, or has no password.
+    #[must_use]
+    pub fn trustee(&self) -> Option<Trustee> {
+        let has_password = matches!(self.credential, Credential::Password { .. });
+        let home = TrustHome {
+            keystone: self.keystone.clone(),
+            auth_url: self.home.auth_url.clone(),
+            ca_cert: self.home.ca_cert.clone(),
+            insecure: self.home.insecure,
+            credential: self.credential.clone(),
+            timeout: self.timeout,
+        };
+        (self.takes_trusts && has_password).then(|| Trustee::new(home, Arc::clone(&self.clock)))
     }
 
     pub(super) fn uri(&self) -> &str {
@@ -317,6 +335,7 @@ impl Refusal {
             ) => Some(Duration::ZERO),
             Self::Question(
                 KeystoneError::BadUrl(_)
+                | KeystoneError::NoTrust(_)
                 | KeystoneError::NotKeystone { .. }
                 | KeystoneError::TokenInvalid,
             ) => None,

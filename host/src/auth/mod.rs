@@ -20,7 +20,7 @@ pub use keystone::KeystoneAuthenticator;
 pub use oidc::OidcAuthenticator;
 pub use settings::{KeystoneSettings, Kind, OidcSettings, Settings};
 
-use crate::{clock::Clock, domain::RequestContext};
+use crate::{clock::Clock, domain::RequestContext, openstack::Trustee};
 
 /// Why there is no caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +91,16 @@ impl Authenticator {
             // Boxed: it is many times as large as what the others need, and every waiting request holds it.
             Self::Keystone(keystone) => Box::pin(keystone.authenticate(headers, request)).await,
             Self::Oidc(oidc) => Box::pin(oidc.authenticate(headers)).await,
+        }
+    }
+
+    /// The host's own user whom callers can trust to act for them on the cloud of the Keystone that knows them, if there
+    /// is one.
+    #[must_use]
+    pub fn trustee(&self) -> Option<Trustee> {
+        match self {
+            Self::Keystone(keystone) => keystone.trustee(),
+            Self::None | Self::Oidc(_) => None,
         }
     }
 

@@ -7,10 +7,14 @@ use std::{
 };
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{clock::SystemClock, domain::Secret, openstack::keystone::Tls};
+use crate::{
+    clock::SystemClock,
+    domain::{Secret, hidden_option},
+    openstack::keystone::Tls,
+};
 
 use super::{Authenticator, SettingsError};
 
@@ -58,7 +62,7 @@ pub struct KeystoneSettings {
     /// project, so that it may ask about tokens.
     pub username: Option<String>,
     /// The service user's password; default none.
-    #[serde(deserialize_with = "secret", serialize_with = "hidden")]
+    #[serde(with = "hidden_option")]
     #[schemars(with = "Option<String>")]
     pub password: Option<Secret>,
     /// The domain of the service user, by name; default `Default`.
@@ -70,9 +74,12 @@ pub struct KeystoneSettings {
     /// An application credential's id, in place of user name and password; default none.
     pub application_credential_id: Option<String>,
     /// The application credential's secret; default none.
-    #[serde(deserialize_with = "secret", serialize_with = "hidden")]
+    #[serde(with = "hidden_option")]
     #[schemars(with = "Option<String>")]
     pub application_credential_secret: Option<Secret>,
+    /// Whether callers' triggers that name no target cloud work on this Keystone's cloud, by trusts that callers give the
+    /// service user; default true. Needs `username` and `password`: Keystone lets no application credential use a trust.
+    pub trusts: bool,
     /// A PEM file of certificate authorities for it, besides the system's; default none.
     pub ca_file: Option<PathBuf>,
     /// Whether its certificate goes unchecked; default false.
@@ -95,6 +102,7 @@ impl Default for KeystoneSettings {
             project_domain_name: "Default".to_owned(),
             application_credential_id: None,
             application_credential_secret: None,
+            trusts: true,
             ca_file: None,
             insecure: false,
             cache_secs: 60,
@@ -154,17 +162,6 @@ pub(super) fn tls(ca_file: Option<&Path>, insecure: bool) -> Result<(Tls, Option
     let ca_cert = ca_file.map(read).transpose()?;
     let tls = Tls::new(ca_cert.as_deref(), insecure).map_err(|bad| bad.to_string())?;
     Ok((tls, ca_cert))
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
-}
-
-fn hidden<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
-    match secret {
-        Some(_) => serializer.serialize_some("***"),
-        None => serializer.serialize_none(),
-    }
 }
 
 #[cfg(test)]

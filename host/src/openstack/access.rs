@@ -47,6 +47,7 @@ impl From<Fault> for ConnectError {
                     keystone::Error::Unauthorized(_)
                     | keystone::Error::Forbidden
                     | keystone::Error::TokenInvalid => credential,
+                    keystone::Error::NoTrust(_) => "trust",
                     keystone::Error::Tls { .. } => "ca_cert",
                     keystone::Error::BadUrl(_)
                     | keystone::Error::Unreachable { .. }
@@ -207,6 +208,7 @@ impl Run {
             Credential::Token(_) => "auth_token",
             Credential::Password { .. } => "password",
             Credential::ApplicationCredential { .. } => "application_credential_secret",
+            Credential::Trust(_) => "trust",
         }
     }
 
@@ -219,6 +221,7 @@ impl Run {
         };
         let mut parts = match &target.credential {
             Credential::Token(token) => vec!["token".to_owned(), token.expose().to_owned()],
+            Credential::Trust(id) => vec!["trust".to_owned(), id.to_string()],
             Credential::ApplicationCredential { id, secret } => vec![
                 "application credential".to_owned(),
                 id.clone(),

@@ -1,11 +1,20 @@
 //! The host's side of all clouds.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use crate::{clock::Clock, domain::TargetCloud};
+use crate::{
+    clock::Clock,
+    domain::{Credential, TargetCloud},
+};
 
 use super::{
     CloudResponse, ConnectError, Error, HttpRequest, HttpSettings, RunScope, Session, Settings,
+    Trustee,
     access::{Access, Fault},
     address::AddressPolicy,
     cache::{Cache, Flights},
@@ -37,6 +46,7 @@ pub struct Clouds {
     pub(super) tokens: Cache<Arc<Access>>,
     pub(super) flights: Flights<Arc<Access>, Fault>,
     policy: Arc<AddressPolicy>,
+    trustee: OnceLock<Trustee>,
 }
 
 impl fmt::Debug for Clouds {
@@ -67,6 +77,7 @@ impl Clouds {
             settings,
             clock,
             policy,
+            trustee: OnceLock::new(),
         })
     }
 
@@ -82,6 +93,38 @@ impl Clouds {
     /// Refuses, from here on, connections to the addresses that the host itself listens on.
     pub fn refuse_listeners(&self, addresses: Vec<SocketAddr>) {
         self.policy.set_listeners(addresses);
+    }
+
+    /// Lets callers trust the host's own user on the home cloud, from here on.
+    pub fn set_trustee(&self, trustee: Trustee) {
+        let _is_first = self.trustee.set(trustee);
+    }
+
+    /// The host's own user on the home cloud, if callers can trust it.
+    #[must_use]
+    pub fn trustee(&self) -> Option<&Trustee> {
+        self.trustee.get()
+    }
+
+    /// `target` with what it takes to connect: for a trust, a token that is good for `lasting`.
+    ///
+    /// # Errors
+    /// When the trust gives none.
+    pub async fn settle(
+        &self,
+        target: TargetCloud,
+        lasting: Duration,
+    ) -> Result<TargetCloud, ConnectError> {
+        let Credential::Trust(id) = target.credential else {
+            return Ok(target);
+        };
+        match self.trustee() {
+            Some(trustee) => trustee.settle(target, id, lasting).await,
+            None => Err(ConnectError::new(
+                "trust",
+                "this host has no user any more whom callers trust: see `trusts` in [auth.keystone]",
+            )),
+        }
     }
 
     /// Access to `target` for one run; asks nobody yet.

@@ -1,4 +1,4 @@
-//! Keystone's v3 calls: get a token, ask about a token.
+//! Keystone's v3 calls: get a token, ask about a token, make and remove a trust.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::domain::{Credential, InClear, RequestContext, Secret, api_version, private_json};
+use crate::domain::{
+    Credential, InClear, RequestContext, Secret, TrustId, api_version, private_json,
+};
 
 pub use super::{
     tls::{BadCertificates, Tls},
@@ -25,6 +27,10 @@ use super::{
 
 /// The fewest bytes of a token that is issued; what is shorter would be found, and masked, all over the answers.
 const SHORTEST_TOKEN: usize = 8;
+const TOKENS: &str = "/auth/tokens";
+const TRUSTS: &str = "/OS-TRUST/trusts";
+/// The most characters of Keystone's own words that are repeated.
+const MOST_WORDS: usize = 300;
 const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const X_SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
 
@@ -81,6 +87,9 @@ pub enum Error {
     /// The token has expired or was revoked, or is none of this Keystone's.
     #[error("Keystone does not know the token, or it has expired")]
     TokenInvalid,
+    /// It makes no trust.
+    #[error("Keystone makes no trust: {0}")]
+    NoTrust(String),
     /// Keystone itself has trouble.
     #[error("Keystone at {server} answers {status}")]
     Status {
@@ -89,6 +98,19 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
     },
+}
+
+/// A trust that is to be made: the trustee may act for the trustor, in their project and with these of their roles.
+#[derive(Debug)]
+pub struct NewTrust<'a> {
+    /// The id of the user who trusts.
+    pub trustor: &'a str,
+    /// The id of the user who is trusted.
+    pub trustee: &'a str,
+    /// The id of the project.
+    pub project: &'a str,
+    /// The names of the roles.
+    pub roles: &'a [String],
 }
 
 /// One Keystone.
@@ -163,11 +185,87 @@ impl Keystone {
             Credential::Token(token) => return self.token(token).await,
             Credential::Password { .. } => "user name, password or project",
             Credential::ApplicationCredential { .. } => "application credential",
+            // It says nothing of who is trusted.
+            Credential::Trust(_) => return Err(Error::Unauthorized("trust")),
         };
-        let body = private_json(&auth_body(credential, project_id))
-            .expect("a body of texts has a form in JSON");
-        // Sent from this very buffer, which is zeroed when it is dropped.
-        self.issue(Bytes::from_owner(body), what).await
+        self.issue(auth_body(credential, project_id), what).await
+    }
+
+    /// A token by a trust, for whom `credential` proves to be the one who is trusted.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Unauthorized`] when the trust is gone, too.
+    pub async fn authenticate_by_trust(
+        &self,
+        credential: &Credential,
+        id: TrustId,
+    ) -> Result<Issued, Error> {
+        let mut body = auth_body(credential, None);
+        if let Some(body) = &mut body {
+            let id = id.uuid().simple().to_string();
+            body.auth.scope = Some(json!({ "OS-TRUST:trust": { "id": id } }));
+        }
+        self.issue(body, "trust").await
+    }
+
+    /// Makes a trust with a token of the trustor's.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::NoTrust`] when Keystone refuses.
+    pub async fn make_trust(&self, token: &Secret, trust: &NewTrust<'_>) -> Result<TrustId, Error> {
+        let roles: Vec<Value> = trust
+            .roles
+            .iter()
+            .map(|name| json!({ "name": name }))
+            .collect();
+        let body = json!({ "trust": {
+            "trustor_user_id": trust.trustor,
+            "trustee_user_id": trust.trustee,
+            "project_id": trust.project,
+            "roles": roles,
+            "impersonation": true,
+        }});
+        let headers = self.with_token(token)?;
+        let body = Some(body.to_string().into());
+        let (status, _, bytes) = self.call(Method::POST, TRUSTS, headers, body).await?;
+        match status {
+            StatusCode::CREATED | StatusCode::OK => {
+                let made: Option<Value> = serde_json::from_slice(&bytes).ok();
+                let id = made.as_ref().and_then(|made| made.pointer("/trust/id"));
+                id.and_then(Value::as_str)
+                    .and_then(|id| id.parse().ok())
+                    .ok_or_else(|| self.not_keystone("no trust in its answer"))
+            }
+            status if status.is_client_error() && is_keystone_fault(&bytes) => {
+                Err(Error::NoTrust(fault_message(&bytes)))
+            }
+            status => Err(self.unexpected(status, TRUSTS)),
+        }
+    }
+
+    /// Removes a trust with a token of the trustor's; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn remove_trust(&self, token: &Secret, id: TrustId) -> Result<(), Error> {
+        let path = format!("{TRUSTS}/{}", id.uuid().simple());
+        let headers = self.with_token(token)?;
+        let (status, _, bytes) = self.call(Method::DELETE, &path, headers, None).await?;
+        match status {
+            status if status.is_success() => Ok(()),
+            StatusCode::NOT_FOUND if is_keystone_fault(&bytes) => Ok(()),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Forbidden),
+            status => Err(self.unexpected(status, TRUSTS)),
+        }
+    }
+
+    fn with_token(&self, token: &Secret) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            X_AUTH_TOKEN,
+            token::header(token).ok_or(Error::TokenInvalid)?,
+        );
+        Ok(headers)
     }
 
     /// What Keystone says about `token` when the token itself asks.
@@ -187,28 +285,27 @@ impl Keystone {
     /// See [`Error`]; [`Error::Unauthorized`] when `asking` is not taken, [`Error::Forbidden`] when it may not ask,
     /// [`Error::TokenInvalid`] when `subject` is not taken.
     pub async fn validate(&self, asking: &Secret, subject: &Secret) -> Result<Issued, Error> {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            X_AUTH_TOKEN,
-            token::header(asking).ok_or(Error::TokenInvalid)?,
-        );
+        let mut headers = self.with_token(asking)?;
         headers.insert(
             X_SUBJECT_TOKEN,
             token::header(subject).ok_or(Error::TokenInvalid)?,
         );
-        let (status, _, bytes) = self.call(Method::GET, headers, None).await?;
+        let (status, _, bytes) = self.call(Method::GET, TOKENS, headers, None).await?;
         match status {
             StatusCode::OK => self.issued(subject.clone(), bytes),
             StatusCode::UNAUTHORIZED => Err(Error::Unauthorized("token")),
             StatusCode::FORBIDDEN => Err(Error::Forbidden),
             StatusCode::NOT_FOUND if is_keystone_fault(&bytes) => Err(Error::TokenInvalid),
-            status => Err(self.unexpected(status)),
+            status => Err(self.unexpected(status, TOKENS)),
         }
     }
 
-    async fn issue(&self, body: Bytes, what: &'static str) -> Result<Issued, Error> {
+    async fn issue(&self, body: Option<AuthBody<'_>>, what: &'static str) -> Result<Issued, Error> {
+        let body = private_json(&body).expect("a body of texts has a form in JSON");
+        // Sent from this very buffer, which is zeroed when it is dropped.
+        let body = Some(Bytes::from_owner(body));
         let (status, headers, bytes) = self
-            .call(Method::POST, HeaderMap::new(), Some(body))
+            .call(Method::POST, TOKENS, HeaderMap::new(), body)
             .await?;
         match status {
             StatusCode::CREATED | StatusCode::OK => {
@@ -222,7 +319,7 @@ impl Keystone {
                 self.issued(token, bytes)
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::Unauthorized(what)),
-            status => Err(self.unexpected(status)),
+            status => Err(self.unexpected(status, TOKENS)),
         }
     }
 
@@ -240,11 +337,12 @@ impl Keystone {
     async fn call(
         &self,
         method: Method,
+        path: &str,
         mut headers: HeaderMap,
         body: Option<Bytes>,
     ) -> Result<(StatusCode, HeaderMap, Vec<u8>), Error> {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/auth/tokens", url.path().trim_end_matches('/')));
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(ids) = &self.ids {
             insert_ids(&mut headers, ids);
@@ -285,14 +383,14 @@ impl Keystone {
         }
     }
 
-    fn unexpected(&self, status: StatusCode) -> Error {
+    fn unexpected(&self, status: StatusCode, path: &str) -> Error {
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Error::Status {
                 server: self.server(),
                 status: status.as_u16(),
             };
         }
-        self.not_keystone(&format!("HTTP {} on /auth/tokens", status.as_u16()))
+        self.not_keystone(&format!("HTTP {} on {path}", status.as_u16()))
     }
 
     fn not_keystone(&self, reason: &str) -> Error {
@@ -333,6 +431,14 @@ pub(super) fn insert_ids(headers: &mut HeaderMap, ids: &RequestContext) {
 /// A 404 of Keystone's own, not of a server that has no such path.
 fn is_keystone_fault(bytes: &[u8]) -> bool {
     serde_json::from_slice::<Value>(bytes).is_ok_and(|fault| fault.pointer("/error/code").is_some())
+}
+
+/// What Keystone says itself.
+fn fault_message(bytes: &[u8]) -> String {
+    let fault: Option<Value> = serde_json::from_slice(bytes).ok();
+    let message = fault.as_ref().and_then(|it| it.pointer("/error/message"));
+    let message = message.and_then(Value::as_str).unwrap_or_default();
+    message.chars().take(MOST_WORDS).collect()
 }
 
 /// `auth_url` with `/v3` at its end, once.
@@ -409,13 +515,14 @@ struct ByApplicationCredential<'a> {
     secret: InClear<'a>,
 }
 
-/// The body that asks for a token for `credential`; none for a token, which is asked about.
+/// The body that asks for a token for `credential`; none for a token, which is asked about, and for a trust, which proves
+/// nothing.
 fn auth_body<'a>(
     credential: &'a Credential,
     fallback_project: Option<&str>,
 ) -> Option<AuthBody<'a>> {
     let (identity, scope) = match credential {
-        Credential::Token(_) => return None,
+        Credential::Token(_) | Credential::Trust(_) => return None,
         Credential::ApplicationCredential { id, secret } => {
             let identity = Identity {
                 methods: ["application_credential"],

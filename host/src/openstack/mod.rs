@@ -28,6 +28,7 @@ mod threads;
 mod tls;
 mod token;
 mod trace;
+mod trustee;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -46,3 +47,4 @@ pub use message::{Body, CloudRequest, CloudResponse, Head, HttpRequest, TokenFac
 pub use outside::BadAllowance;
 pub use session::{RunScope, Session};
 pub use settings::{HttpSettings, Settings};
+pub use trustee::{Home, Trustee};

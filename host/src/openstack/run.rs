@@ -175,6 +175,7 @@ const SHORTEST_PASSWORD: usize = 12;
 /// What of a credential is looked for in what comes back.
 fn to_take_out(credential: &Credential) -> Option<&Secret> {
     let (secret, shortest) = match credential {
+        Credential::Trust(_) => return None,
         Credential::Token(token) => (token, SHORTEST_TOKEN),
         Credential::Password {
             password: secret, ..
