@@ -13,7 +13,7 @@ use crate::{
 /// What a caller does, for [`commit_for`](Engine::commit_for).
 #[derive(Debug, Clone)]
 pub(super) struct Act {
-    object: AuditObject,
+    objects: Vec<AuditObject>,
     is_limited: bool,
 }
 
@@ -28,14 +28,27 @@ impl Act {
 
     /// Something is changed or deleted: no quota refuses that.
     pub(super) fn changing(object_type: ObjectType, id: impl Display, name: Option<&str>) -> Self {
+        let object = AuditObject {
+            object_type: Some(object_type),
+            id: Some(id.to_string()),
+            name: name.map(str::to_owned),
+        };
         Self {
-            object: AuditObject {
-                object_type: Some(object_type),
-                id: Some(id.to_string()),
-                name: name.map(str::to_owned),
-            },
+            objects: vec![object],
             is_limited: false,
         }
+    }
+
+    /// To what it is done.
+    pub(super) fn objects(&self) -> &[AuditObject] {
+        &self.objects
+    }
+
+    /// Both of them, in one step.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.objects.extend(other.objects);
+        self.is_limited |= other.is_limited;
+        self
     }
 }
 
@@ -56,7 +69,10 @@ impl Engine {
         } else {
             commit
         };
-        let event = AuditEvent::new(op, act.object, AuditOutcome::Done, self.clock.now());
-        self.store.commit(commit.create(&event)).await
+        let now = self.clock.now();
+        let events = act.objects.into_iter();
+        let events = events.map(|object| AuditEvent::new(op, object, AuditOutcome::Done, now));
+        let commit = events.fold(commit, |commit, event| commit.create(&event));
+        self.store.commit(commit).await
     }
 }

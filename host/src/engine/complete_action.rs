@@ -7,11 +7,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Engine, Error, running::Run};
+use super::{
+    Engine, Error,
+    executions::{ActionEnd, Cause, Content},
+    running::Run,
+};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, ActionSpec, Failure, Job, Journal, ModuleName,
-        Operation, Origin, Outcome, RequestContext,
+        Operation, Origin, Outcome, RequestContext, State,
     },
     store::{self, Commit, Kept, Write},
 };
@@ -19,7 +23,7 @@ use crate::{
 impl Engine {
     /// Makes the run of `job`, which this host holds, and commits its end. `lost` ends it when the lease is lost.
     pub(super) async fn complete_action(
-        &self,
+        self: &Arc<Self>,
         job: &Job,
         id: ActionExecutionId,
         lost: CancellationToken,
@@ -43,6 +47,25 @@ impl Engine {
         if lost.is_cancelled() {
             return Ok(());
         }
+        let outcome = self.turned(&kept.entity, outcome).await;
+        let is_over = outcome != Outcome::Pending || kept.entity.params.dry_run;
+        if let Some(task) = kept.entity.task.clone().filter(|_| is_over) {
+            let end = ActionEnd {
+                id,
+                outcome: outcome.clone(),
+                journal: journal.clone(),
+            };
+            let content = Content::ActionEnded(Box::new(end));
+            let told = self.tell(task.execution_id, content, Cause::Job(job.clone()));
+            match told.await {
+                // Its execution was deleted.
+                Err(Error::NotFound(_)) => {}
+                result => {
+                    log_end(&kept.entity, &outcome);
+                    return result;
+                }
+            }
+        }
         self.commit_outcome(job, kept, &outcome, journal.as_deref())
             .await
     }
@@ -64,7 +87,18 @@ impl Engine {
             journal: Arc::clone(&journal),
         };
         let _entry = self.running.enter(execution.id, run);
-        let session = match self.open_target(execution)? {
+        let root = match &execution.task {
+            Some(task) => self.root(task.root_execution_id).await?,
+            None => None,
+        };
+        let target = match &root {
+            Some(root) if root.has_target && root.target.is_none() => {
+                return Ok((Outcome::Failed(target_gone()), journal));
+            }
+            Some(root) => root.target.clone(),
+            None => self.open_target(execution)?,
+        };
+        let session = match target {
             Some(target) => match self
                 .session(scope.clone(), target, self.timeout(&execution.params))
                 .await
@@ -77,7 +111,10 @@ impl Engine {
             },
             None => None,
         };
-        let context = self.open_context(execution)?;
+        let context = match root {
+            Some(root) => root.custom_context.clone(),
+            None => self.open_context(execution)?,
+        };
         let call = self.call(execution, scope, session, context, job.attempt, cancel);
         Ok((self.make_run(call).await, journal))
     }
@@ -112,19 +149,14 @@ impl Engine {
                     kept = changed;
                 }
                 result => {
-                    let execution = &kept.entity;
-                    info!(
-                        action_execution.id = %execution.id, action.name = %execution.name,
-                        project.id = %execution.project_id, state = %execution.state(),
-                        request.id = %execution.request_id, "ran `{}`", execution.name,
-                    );
+                    log_end(&kept.entity, outcome);
                     return result;
                 }
             }
         }
     }
 
-    async fn finish_job(&self, job: &Job, commit: Commit) -> Result<(), Error> {
+    pub(super) async fn finish_job(&self, job: &Job, commit: Commit) -> Result<(), Error> {
         let finish = Write::FinishJob {
             id: job.id,
             owner: self.host_id,
@@ -149,13 +181,34 @@ impl Engine {
             request: RequestContext::resumed(&execution.request_id),
             origin: Origin::default(),
         };
-        if let Ok(action) = self.action(&op, &execution.name)
+        if let Ok(action) = self.action(&op, execution.base())
             && action.module.digest == execution.digest
         {
             return Ok(Some((Arc::clone(&action.spec), action.module.name.clone())));
         }
-        self.stored_spec(execution.digest, &execution.name).await
+        self.stored_spec(execution.digest, execution.base()).await
     }
+}
+
+fn log_end(execution: &ActionExecution, outcome: &Outcome) {
+    let state = match outcome {
+        Outcome::Done(_) => State::Success,
+        Outcome::Pending => State::Running,
+        Outcome::Failed(_) => State::Error,
+        Outcome::Cancelled => State::Cancelled,
+    };
+    info!(
+        action_execution.id = %execution.id, action.name = %execution.name,
+        project.id = %execution.project_id, state = %state,
+        request.id = %execution.request_id, "ran `{}`", execution.name,
+    );
+}
+
+fn target_gone() -> Failure {
+    Failure::new(
+        "The credentials of the target cloud were erased, because the execution at the top had ended: the action was not \
+         run.",
+    )
 }
 
 fn host_lost() -> Failure {
@@ -171,6 +224,6 @@ fn host_lost() -> Failure {
 fn module_deleted(execution: &ActionExecution) -> Failure {
     Failure::new(format!(
         "The module of {} was deleted before the action began.",
-        execution.name
+        execution.base()
     ))
 }

@@ -4,7 +4,7 @@ use super::{Engine, Error, apply::Act};
 use crate::{
     domain::{
         Environment, EnvironmentId, EnvironmentName, ListRequest, ObjectType, Operation, Order,
-        Page, ProjectId, Scope, Secret, Sight,
+        Page, ProjectId, Scope, Secret, Sight, State, WorkflowExecution,
     },
     store::{self, Commit, Kept, Kind, List, Listing, Write},
 };
@@ -31,6 +31,18 @@ pub struct ChangeEnvironment {
     pub variables: Option<Option<Secret>>,
     /// Who sees it.
     pub scope: Option<Scope>,
+}
+
+/// What executions of an environment's own project make of it. Those of other projects, to which a public one is open,
+/// are not told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnvironmentUse {
+    /// None has begun, or the last one ended well.
+    Idle,
+    /// One goes on.
+    Running,
+    /// The last one ended in ERROR.
+    Failed,
 }
 
 impl Engine {
@@ -228,6 +240,43 @@ impl Engine {
         };
         let kept: Vec<Kept<Environment>> = store::list(&*self.store, list, |_| true).await?;
         Ok(kept.into_iter().map(|kept| kept.entity).collect())
+    }
+
+    /// What executions that name an environment make of it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn environment_use(
+        &self,
+        environment: &Environment,
+    ) -> Result<EnvironmentUse, Error> {
+        let project = Some(&environment.project_id);
+        let newest = async |index| {
+            let list = List {
+                order: Order::Descending,
+                ..one_of(project, (index, environment.id.to_string()))
+            };
+            let found: Vec<Kept<WorkflowExecution>> =
+                store::list(&*self.store, list, |_| true).await?;
+            Ok::<_, Error>(found.first().map(|kept| kept.entity.state))
+        };
+        let Some(last) = newest("environment_id").await? else {
+            return Ok(EnvironmentUse::Idle);
+        };
+        if !last.is_completed() || newest("unended_environment_id").await?.is_some() {
+            return Ok(EnvironmentUse::Running);
+        }
+        Ok(match last {
+            State::Error => EnvironmentUse::Failed,
+            State::Idle
+            | State::Waiting
+            | State::Running
+            | State::Delayed
+            | State::Paused
+            | State::Success
+            | State::Cancelled
+            | State::Skipped => EnvironmentUse::Idle,
+        })
     }
 
     async fn own_environment(

@@ -1,7 +1,7 @@
 //! Objects are shared: offered to other projects, accepted or rejected by them, taken back.
 //!
-//! Who accepted a module is kept with the module too, and has claimed its name in their project: there it stands for one
-//! module, whoever's.
+//! Who accepted an object is kept with the object too. Of a module they have claimed its name in their project: there it
+//! stands for one module, whoever's.
 
 use super::{
     Engine, Error, ModuleRef,
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Member, MemberId, MemberStatus, Module, ModuleId, ObjectType, Operation, ProjectId, Scope,
-        Shareable, Sight,
+        Member, MemberId, MemberStatus, Module, ModuleId, Namespace, ObjectType, Operation,
+        ProjectId, Scope, Shareable, Sight, WorkflowId,
     },
     store::{self, Commit, Kept, Kind, List, Write},
 };
@@ -28,6 +28,8 @@ const MAX_PROJECT_ID_BYTES: usize = 255;
 pub enum ShareableRef {
     /// A module.
     Module(ModuleRef),
+    /// A workflow, by its id alone, as in Mistral.
+    Workflow(WorkflowId),
 }
 
 impl Engine {
@@ -48,6 +50,7 @@ impl Engine {
         }
         let (resource, commit) = match reference {
             ShareableRef::Module(module) => self.offerable_module(op, module).await?,
+            ShareableRef::Workflow(id) => self.offerable_workflow(op, *id).await?,
         };
         if member_id == op.project_id {
             return Err(Error::BadInput(
@@ -156,6 +159,10 @@ impl Engine {
                 Shareable::Module(id) => {
                     self.reachable_module(op, &ModuleRef::Id(id), sight).await?;
                 }
+                Shareable::Workflow(id) => {
+                    self.workflow(op, &id.to_string(), &Namespace::default(), sight)
+                        .await?;
+                }
             }
         }
         Ok(members)
@@ -196,6 +203,7 @@ impl Engine {
     ) -> Result<Shareable, Error> {
         match reference {
             ShareableRef::Module(ModuleRef::Id(id)) => Ok(Shareable::Module(*id)),
+            ShareableRef::Workflow(id) => Ok(Shareable::Workflow(*id)),
             ShareableRef::Module(name @ ModuleRef::Name(_)) => {
                 let kept = self.visible_module(op, name).await?;
                 Ok(Shareable::Module(kept.entity.id))
@@ -231,15 +239,23 @@ impl Engine {
         commit: Commit,
     ) -> Result<(), Error> {
         const ACCEPTED: MemberStatus = MemberStatus::Accepted;
-        let Shareable::Module(id) = member.resource;
-        match (old == ACCEPTED, new == Some(ACCEPTED)) {
-            (false, true) => self.take_up_module(op, id, member, commit).await,
-            (true, false) => self.give_up_module(op, id, member, commit).await,
-            (true, true) | (false, false) => {
-                let committed = self.commit_for(op, changing(member), commit).await;
-                committed.map_err(changed_meanwhile)
+        let commit = match (member.resource, old == ACCEPTED, new == Some(ACCEPTED)) {
+            (Shareable::Module(id), false, true) => {
+                return self.take_up_module(op, id, member, commit).await;
             }
-        }
+            (Shareable::Module(id), true, false) => {
+                return self.give_up_module(op, id, member, commit).await;
+            }
+            (Shareable::Workflow(id), false, true) => {
+                self.take_up_workflow(id, member, commit).await?
+            }
+            (Shareable::Workflow(id), true, false) => {
+                self.give_up_workflow(id, member, commit).await?
+            }
+            (_, true, true) | (_, false, false) => commit,
+        };
+        let committed = self.commit_for(op, changing(member), commit).await;
+        committed.map_err(changed_meanwhile)
     }
 
     /// A module of the caller's that can be offered, and a commit that fails when it changes meanwhile.
@@ -249,11 +265,7 @@ impl Engine {
         module: &ModuleRef,
     ) -> Result<(Shareable, Commit), Error> {
         let kept = self.changeable_module(op, module).await?;
-        if kept.entity.scope != Scope::Private {
-            return Err(Error::BadInput(
-                "Only private resource could be shared.".to_owned(),
-            ));
-        }
+        check_private(kept.entity.scope)?;
         Ok((
             Shareable::Module(kept.entity.id),
             Commit::new().update(&kept),
@@ -345,6 +357,16 @@ impl Engine {
         Err(Error::Conflict(format!(
             "The module cannot be accepted: {whose} [name={name}]"
         )))
+    }
+}
+
+/// What everybody sees already is not shared with somebody.
+pub(super) fn check_private(scope: Scope) -> Result<(), Error> {
+    match scope {
+        Scope::Private => Ok(()),
+        Scope::Public => Err(Error::BadInput(
+            "Only private resource could be shared.".to_owned(),
+        )),
     }
 }
 

@@ -1,18 +1,25 @@
 //! Operations: read, decide, commit. One event, one file.
 
 mod action_executions;
+mod ad_hoc;
+mod apart;
 mod apply;
 mod audit;
 mod complete_action;
 mod components;
+mod definitions;
 mod environments;
 mod error;
+mod execution_tree;
+mod executions;
+mod expand_action;
 mod find_modules;
 mod grants;
 mod lists;
 mod members;
 mod modules;
 mod quotas;
+mod read_executions;
 mod registry;
 mod running;
 mod seals;
@@ -20,9 +27,13 @@ mod settings;
 mod signatures;
 mod start_action;
 mod system_modules;
+mod task_result;
 #[cfg(test)]
 mod tests;
+mod triggers;
 mod update_action;
+mod watchers;
+mod watching;
 mod worker;
 
 use std::sync::Arc;
@@ -31,8 +42,11 @@ use tokio::sync::{Mutex, Notify};
 
 pub use audit::AuditSettings;
 pub use components::Upload;
-pub use environments::{ChangeEnvironment, NewEnvironment};
+pub use definitions::{Document, FoundAction};
+pub use environments::{ChangeEnvironment, EnvironmentUse, NewEnvironment};
 pub use error::Error;
+pub use execution_tree::{ExecutionEntry, Report, ReportEntry, TaskCounts, TaskEntry, TreeRequest};
+pub use executions::{RerunTask, StartExecution, UpdateExecution, WorkflowRef};
 pub use find_modules::ModuleRef;
 pub use grants::{GrantRuleSettings, GrantSettings, ModuleConsent};
 pub use members::ShareableRef;
@@ -43,8 +57,15 @@ pub use seals::reseal;
 pub use settings::Settings;
 pub use signatures::{Key, ModuleSettings, TrustedKey};
 pub use start_action::{StartAction, StartedAction};
+pub use triggers::{
+    ChangeEventTrigger, NewCronTrigger, NewErrand, NewEventTrigger, Notification,
+    NotificationSettings, TriggerCloud, WebhookCall,
+};
 pub use update_action::UpdateAction;
+pub use watchers::Change;
+pub use watching::{Told, Watch, Watched};
 
+pub use crate::lang::Fault as DocumentFault;
 use crate::{
     clock::Clock,
     domain::HostId,
@@ -79,10 +100,15 @@ pub struct Engine {
     settings: Settings,
     host_id: HostId,
     registry: registry::Registry,
+    specs: definitions::Specs,
     running: running::Running,
+    executions: executions::Executions,
+    triggers: triggers::Triggers,
     work_added: Notify,
+    next_wake: worker::NextWake,
     quota_book: quotas::QuotaBook,
     refusals: audit::Refusals,
+    watchers: Arc<watchers::Watchers>,
     /// Held from a check of who refers to a component to the deletion or the record that follows from it, and from a
     /// module's commit until the registry shows it, so that the registry never goes back.
     module_changes: Mutex<components::UploadsInFlight>,
@@ -103,14 +129,24 @@ impl Engine {
             settings: parts.settings,
             host_id: HostId::generate(),
             registry: registry::Registry::default(),
+            specs: definitions::Specs::default(),
             running: running::Running::default(),
+            executions: executions::Executions::default(),
+            triggers: triggers::Triggers::default(),
             work_added: Notify::new(),
+            next_wake: worker::NextWake::default(),
             quota_book: quotas::QuotaBook::default(),
             refusals: audit::Refusals::default(),
+            watchers: Arc::default(),
             module_changes: Mutex::default(),
         });
         engine.load_registry().await?;
         Ok(engine)
+    }
+
+    /// Ends all watching of executions: the host is about to stop, and would wait for those who watch.
+    pub fn stop_watches(&self) {
+        self.watchers.close();
     }
 }
 

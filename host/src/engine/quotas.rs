@@ -34,10 +34,14 @@ pub struct QuotaSettings {
     pub stored_action_executions: Limit,
     /// Kept action executions that have not ended.
     pub running_action_executions: Limit,
+    /// Executions of workflows that are kept, running and ended; sub-workflows are part of theirs.
+    pub stored_executions: Limit,
+    /// Kept executions of workflows that have not ended.
+    pub running_executions: Limit,
     /// Modules.
     pub modules: Limit,
-    /// Bytes of what is kept: records of action executions with their logs, environments, and components of all versions
-    /// of modules.
+    /// Bytes of what is kept: records of executions, tasks and action executions with their logs, definitions,
+    /// environments, and components of all versions of modules.
     pub bytes: Limit,
 }
 
@@ -46,6 +50,8 @@ impl Default for QuotaSettings {
         Self {
             stored_action_executions: Limit::at_most(10_000_000),
             running_action_executions: Limit::at_most(100_000),
+            stored_executions: Limit::at_most(1_000_000),
+            running_executions: Limit::at_most(10_000),
             modules: Limit::at_most(1000),
             bytes: Limit::at_most(100 << 30),
         }
@@ -57,6 +63,8 @@ impl QuotaSettings {
         Limits {
             stored_action_executions: self.stored_action_executions,
             running_action_executions: self.running_action_executions,
+            stored_executions: self.stored_executions,
+            running_executions: self.running_executions,
             modules: self.modules,
             bytes: self.bytes,
         }
@@ -321,6 +329,8 @@ impl Engine {
             let taken = match tally {
                 Tally::StoredActionExecutions => self.quota_book.reserved(project),
                 Tally::RunningActionExecutions
+                | Tally::StoredExecutions
+                | Tally::RunningExecutions
                 | Tally::Modules
                 | Tally::Bytes
                 | Tally::OwnQuotas => 0,

@@ -6,12 +6,11 @@ use std::{
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
-use super::{Engine, Error, lists::bad_marker};
+use super::{Engine, Error};
 use crate::{
     domain::{
-        ActionName, ActionSpec, BadSchema, Cell, Digest, ListRequest, Module, ModuleId, ModuleName,
-        ModuleSignature, ModuleVersion, Operation, Order, Page, ProjectId, Reach, Schema, Scope,
-        SortKey, Timestamp,
+        ActionName, ActionSpec, BadSchema, Digest, Module, ModuleId, ModuleName, ModuleSignature,
+        ModuleVersion, Operation, Order, ProjectId, Schema, Scope, Timestamp,
     },
     store::{self, Kept, List},
 };
@@ -60,8 +59,8 @@ pub struct Action {
     schema: OnceLock<Result<Schema, BadSchema>>,
 }
 
-/// Between an action's name and its module's id; no name has it.
-const PLACE: char = '@';
+/// Between an action's name and its module's id; no name of a module's action has it.
+pub(super) const PLACE: char = '@';
 
 impl Action {
     /// `name@module-id`: which one it is where several projects have an action of its name.
@@ -114,8 +113,14 @@ impl Registry {
             .cloned()
     }
 
+    /// Whether a public or system module offers an action of this name.
+    pub(super) fn is_public(&self, name: &ActionName) -> bool {
+        let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        owners.public.contains_key(name)
+    }
+
     /// Everything that `project` can name, by name.
-    fn seen_by(&self, project: &ProjectId) -> Vec<Arc<Action>> {
+    pub(super) fn seen_by(&self, project: &ProjectId) -> Vec<Arc<Action>> {
         let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut visible = owners.public.clone();
         if let Some(own) = owners.own.get(project) {
@@ -128,7 +133,7 @@ impl Registry {
     }
 
     /// What belongs to `project`, by name.
-    fn owned_by(&self, project: &ProjectId) -> Vec<Arc<Action>> {
+    pub(super) fn owned_by(&self, project: &ProjectId) -> Vec<Arc<Action>> {
         let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let used = owners.own.get(project).map(Actions::values);
         let used = used.into_iter().flatten();
@@ -138,7 +143,7 @@ impl Registry {
     }
 
     /// Everything there is, by name and module.
-    fn all(&self) -> Vec<Arc<Action>> {
+    pub(super) fn all(&self) -> Vec<Arc<Action>> {
         let owners = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let is_system = |action: &&Arc<Action>| action.module.project_id.is_none();
         let system = owners.public.values().filter(is_system);
@@ -225,31 +230,6 @@ impl Owners {
 }
 
 impl Engine {
-    /// A page of actions. A marker is an action's name, or its [place](Action::place) where names are not unique.
-    ///
-    /// # Errors
-    /// When the marker is wrong.
-    pub fn actions(&self, request: &ListRequest<Action>) -> Result<Page<Arc<Action>>, Error> {
-        let actions = match &request.reach {
-            Reach::SeenBy(project) => self.registry.seen_by(project),
-            Reach::OwnedBy(project) => self.registry.owned_by(project),
-            Reach::All => self.registry.all(),
-        };
-        let marker = request.marker.as_deref().unwrap_or_default();
-        let name = marker.split_once(PLACE).map_or(marker, |(name, _)| name);
-        let is_marker = |action: &Action| match marker.contains(PLACE) {
-            true => action.place() == marker,
-            false => action.spec.name.as_str() == marker,
-        };
-        // One that was deleted meanwhile still has its place among names.
-        let is_by_name = |key: &SortKey<Action>| matches!(key.column.name, "name" | "id");
-        let stand_in = request.sort.iter().all(is_by_name);
-        let stand_in = stand_in.then(|| vec![Cell::from(name); request.sort.len()]);
-        request
-            .page_of(actions, is_marker, stand_in.as_deref())
-            .ok_or_else(|| bad_marker(request))
-    }
-
     /// The action that the caller means by `name`.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! What is sealed: of an action execution the custom context, the target cloud and the journal; of an environment its
-//! variables.
+//! What is sealed: of an action execution the custom context, the target cloud and the journal; of an execution the custom
+//! context, the target cloud and the environment; of an environment its variables; of triggers what they start with.
 
 use zeroize::Zeroizing;
 
@@ -7,7 +7,8 @@ use super::{Engine, Error};
 use crate::{
     domain::{
         ActionExecution, ActionExecutionId, CustomContext, Environment, EnvironmentId, JournalPage,
-        Order, ProjectId, Sealed, Secret, TargetCloud, private_json,
+        Order, ProjectId, Sealed, Secret, TargetCloud, WorkflowExecution, WorkflowExecutionId,
+        private_json,
     },
     store::{self, Commit, Entity, Kept, KeptJournal, KeyRing, Kind, List, Place, Store},
 };
@@ -49,10 +50,24 @@ pub async fn reseal(store: &dyn Store, keys: &KeyRing) -> Result<usize, Error> {
             &mut environment.variables,
         )
     });
-    Ok(executions + journals.await? + environments.await?)
+    let workflows = reseal_all(store, |execution: &mut WorkflowExecution| {
+        let id = execution.id;
+        let fields = [
+            ("custom_context", &mut execution.custom_context),
+            ("target", &mut execution.target),
+            ("environment", &mut execution.environment),
+        ];
+        let mut is_changed = false;
+        for (field, sealed) in fields {
+            is_changed |= reseal_one(keys, execution_place(id, field), sealed)?;
+        }
+        Ok(is_changed)
+    });
+    let triggers = super::triggers::reseal(store, keys);
+    Ok(executions + journals.await? + environments.await? + workflows.await? + triggers.await?)
 }
 
-async fn reseal_all<E: Entity>(
+pub(super) async fn reseal_all<E: Entity>(
     store: &dyn Store,
     change: impl Fn(&mut E) -> Result<bool, Error>,
 ) -> Result<usize, Error> {
@@ -85,7 +100,11 @@ async fn reseal_all<E: Entity>(
     }
 }
 
-fn reseal_one(keys: &KeyRing, place: Place, sealed: &mut Option<Sealed>) -> Result<bool, Error> {
+pub(super) fn reseal_one(
+    keys: &KeyRing,
+    place: Place,
+    sealed: &mut Option<Sealed>,
+) -> Result<bool, Error> {
     let Some(old) = sealed else {
         return Ok(false);
     };
@@ -107,6 +126,15 @@ fn place(id: ActionExecutionId, field: &'static str) -> Place {
     };
     Place {
         kind,
+        id: id.uuid(),
+        field,
+    }
+}
+
+/// Where a field of an execution is sealed.
+pub(super) const fn execution_place(id: WorkflowExecutionId, field: &'static str) -> Place {
+    Place {
+        kind: Kind::WorkflowExecution,
         id: id.uuid(),
         field,
     }

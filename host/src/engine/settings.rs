@@ -4,6 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AuditSettings, GrantSettings, ModuleSettings, QuotaSettings};
+use crate::{expr::Bounds, workflow::Limits};
+
+/// No sub-workflow is deeper, whatever is set.
+pub(super) const DEEPEST: u32 = 64;
 
 /// `[engine]`: runs and due work.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -17,6 +21,28 @@ pub struct Settings {
     pub concurrent_jobs: usize,
     /// The most stored runs of one project that wait or are under way; further ones are refused with 429.
     pub jobs_per_project: usize,
+    /// The most steps of executions that this host makes at once; more wait in the store.
+    pub concurrent_steps: usize,
+    /// The most executions that this host keeps in memory between their steps.
+    pub cached_executions: usize,
+    /// The most tasks of one execution, and the most items of one task.
+    pub tasks_per_execution: u32,
+    /// The most sub-workflows below each other; 64 at most.
+    pub depth: u32,
+    /// The most that a task may publish, that an execution may have as variables and as its output, each as JSON in
+    /// KiB. What goes over it ends in ERROR.
+    pub field_kib: usize,
+    /// The most that one evaluation of an expression may do, in steps; all evaluations of one step of an execution may do
+    /// 64 times as much.
+    pub expression_steps: u64,
+    /// The most memory that the values of one evaluation of an expression may take, in MiB.
+    pub expression_mib: u64,
+    /// The deepest nesting of an expression and its values.
+    pub expression_depth: u32,
+    /// How long executions are kept after they ended, in hours; 0 keeps them for ever.
+    pub keep_executions_hours: u64,
+    /// The most ended executions that are kept of a project, of which the oldest go; 0 keeps all.
+    pub keep_executions: u64,
     /// How long a claim on a stored run holds without a sign of life, in seconds.
     pub lease_secs: u64,
     /// The most log lines kept of a run.
@@ -56,6 +82,16 @@ impl Default for Settings {
             max_timeout_secs: 3600,
             concurrent_jobs: 1024,
             jobs_per_project: 10_000,
+            concurrent_steps: 256,
+            cached_executions: 1000,
+            tasks_per_execution: 20_000,
+            depth: 32,
+            field_kib: 1024,
+            expression_steps: 1_000_000,
+            expression_mib: 64,
+            expression_depth: 64,
+            keep_executions_hours: 0,
+            keep_executions: 0,
             lease_secs: 30,
             log_lines: 1000,
             log_kib: 256,
@@ -67,6 +103,30 @@ impl Default for Settings {
             mutating_requests: 1000,
             quotas: QuotaSettings::default(),
             audit: AuditSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// What one evaluation of an expression may take.
+    pub(super) const fn bounds(&self) -> Bounds {
+        Bounds {
+            steps: self.expression_steps,
+            bytes: self.expression_mib.saturating_mul(1 << 20),
+            depth: self.expression_depth,
+        }
+    }
+
+    /// How large an execution may become.
+    pub(super) const fn execution_limits(&self) -> Limits {
+        Limits {
+            tasks: self.tasks_per_execution,
+            depth: if self.depth < DEEPEST {
+                self.depth
+            } else {
+                DEEPEST
+            },
+            field_bytes: self.field_kib.saturating_mul(1024),
         }
     }
 }

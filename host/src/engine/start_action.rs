@@ -9,16 +9,22 @@ use futures::FutureExt as _;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{Action, Engine, Error, apply::Act, quotas::Reservation, running::Run};
+use super::{
+    Action, Engine, Error,
+    apply::Act,
+    expand_action::{Base, Expanded},
+    quotas::Reservation,
+    running::Run,
+};
 use crate::{
     domain::{
-        ActionExecution, ActionExecutionId, ActionName, CustomContext, Failure, Fault, Job,
-        Journal, JournalCaps, JsonText, NewActionExecution, ObjectType, Operation, Outcome, Params,
-        ProjectId, RequestContext, TargetCloud, Work,
+        ActionExecution, ActionExecutionId, ActionName, AdHocRun, CustomContext, Failure, Fault,
+        Job, Journal, JournalCaps, JsonText, Namespace, NewActionExecution, ObjectType, Operation,
+        Outcome, Params, ProjectId, RequestContext, TargetCloud, Work,
     },
     executor::Call,
     openstack::{Consent, RunScope, Session},
-    store::{Commit, Write},
+    store::{Commit, KeptJournal, Write},
 };
 
 /// A checked wish to run an action.
@@ -26,6 +32,8 @@ use crate::{
 pub struct StartAction {
     /// The action.
     pub name: ActionName,
+    /// Where an ad-hoc action is looked for, before the default namespace.
+    pub namespace: Namespace,
     /// Its input, not yet held against its schema.
     pub input: Map<String, Value>,
     /// How it is to be run.
@@ -58,17 +66,16 @@ impl Engine {
         op: &Operation,
         start: StartAction,
     ) -> Result<StartedAction, Error> {
-        let action = self
-            .registry
-            .find(&op.project_id, &start.name)
-            .ok_or_else(|| {
-                Error::BadInput(format!(
-                    "Failed to find action [action_name={}]",
-                    start.name
-                ))
-            })?;
+        let project = &op.project_id;
+        let Expanded {
+            action,
+            input,
+            base,
+        } = self
+            .expand_action(project, &start.name, &start.namespace, start.input)
+            .await?;
         self.check_shared_action(&op.project_id, &action.module)?;
-        let input = check_input(&action, start.input)?;
+        let (input, ad_hoc) = checked(&action, input, base)?;
         let is_asynchronous = action.spec.asynchronous;
         if is_asynchronous && start.params.run_sync {
             return Err(Error::BadInput(
@@ -112,6 +119,8 @@ impl Engine {
             params: start.params,
             is_idempotent: action.spec.idempotent,
             is_asynchronous,
+            task: None,
+            ad_hoc,
             request_id: Arc::clone(&op.request.request_id),
             custom_context: if is_saved {
                 start.custom_context.as_ref().map(seal_context)
@@ -136,25 +145,35 @@ impl Engine {
             place,
             ..self.call(&execution, scope, session, start.custom_context, 1, cancel)
         };
-        let execution = if let Some(reservation) = reservation {
-            // On a task of its own: a client that goes away does not undo what it asked to be saved.
-            let (engine, op) = (Arc::clone(self), op.clone());
-            let run = async move { engine.run_and_keep(&op, execution, call, reservation).await };
-            tokio::spawn(run)
-                .await
-                .map_err(|error| Error::Host(error.into()))??
-        } else {
-            let journal = Arc::clone(&call.scope.journal);
-            let outcome = self.make_run(call).await;
-            let mut execution = execution;
-            execution.take_report(&journal);
-            execution.complete(&outcome, self.clock.now())?;
-            execution
-        };
+        let execution = self.run_now(op, execution, call, reservation).await?;
         Ok(StartedAction {
             execution,
             is_saved,
         })
+    }
+
+    /// Makes a run, and keeps it at its end where it has a place for that.
+    async fn run_now(
+        self: &Arc<Self>,
+        op: &Operation,
+        mut execution: ActionExecution,
+        call: Call,
+        reservation: Option<Reservation>,
+    ) -> Result<ActionExecution, Error> {
+        if let Some(reservation) = reservation {
+            // On a task of its own: a client that goes away does not undo what it asked to be saved.
+            let (engine, op) = (Arc::clone(self), op.clone());
+            let run = async move { engine.run_and_keep(&op, execution, call, reservation).await };
+            return tokio::spawn(run)
+                .await
+                .map_err(|error| Error::Host(error.into()))?;
+        }
+        let journal = Arc::clone(&call.scope.journal);
+        let outcome = self.make_run(call).await;
+        let outcome = self.turned(&execution, outcome).await;
+        execution.take_report(&journal);
+        execution.complete(&outcome, self.clock.now())?;
+        Ok(execution)
     }
 
     async fn leave_to_worker(
@@ -196,6 +215,7 @@ impl Engine {
         let entry = self.running.enter(execution.id, run);
         let outcome = self.make_run(call).await;
         drop(entry);
+        let outcome = self.turned(&execution, outcome).await;
         execution.take_report(&journal);
         execution.complete(&outcome, self.clock.now())?;
         let commit = self.with_journal(Commit::new().create(&execution), &execution, &journal)?;
@@ -225,15 +245,29 @@ impl Engine {
         execution: &ActionExecution,
         journal: &Journal,
     ) -> Result<Commit, Error> {
+        let journal = self.kept_journal(execution, journal)?;
+        Ok(match journal {
+            Some(journal) => commit.create(&journal),
+            None => commit,
+        })
+    }
+
+    /// What the run said and asked, if it did, as it is kept.
+    pub(super) fn kept_journal(
+        &self,
+        execution: &ActionExecution,
+        journal: &Journal,
+    ) -> Result<Option<KeptJournal>, Error> {
         let page = journal.page();
         if page.log.is_empty()
             && page.requests.is_empty()
             && page.log_dropped == 0
             && page.requests_dropped == 0
         {
-            return Ok(commit);
+            return Ok(None);
         }
-        Ok(commit.create(&self.seal_journal(execution.id, &execution.project_id, &page)?))
+        self.seal_journal(execution.id, &execution.project_id, &page)
+            .map(Some)
     }
 
     fn scope(&self, op: &Operation, action: &Action, params: &Params) -> RunScope {
@@ -275,6 +309,11 @@ impl Engine {
         timeout: Duration,
     ) -> Result<Arc<Session>, Error> {
         let asks_clouds = !scope.spec.access.is_empty();
+        let target = if asks_clouds {
+            Box::pin(self.clouds.settle(target, timeout)).await?
+        } else {
+            target
+        };
         let session = self.clouds.session(scope, target)?;
         if asks_clouds {
             // Boxed: a run that waits on its cloud would hold its size long after it is done.
@@ -302,7 +341,7 @@ impl Engine {
         Call {
             id: execution.id,
             digest: execution.digest,
-            input: execution.input.clone(),
+            input: execution.base_input().clone(),
             attempt,
             scope,
             custom_context,
@@ -311,11 +350,12 @@ impl Engine {
             cancel,
             place: None,
             callback_url,
+            task: execution.task.clone(),
         }
     }
 
     /// Starts at the same moment may each be let in: the limit bounds the store, it is no quota.
-    async fn check_waiting_jobs(&self, project_id: &ProjectId) -> Result<(), Error> {
+    pub(super) async fn check_waiting_jobs(&self, project_id: &ProjectId) -> Result<(), Error> {
         let limit = self.settings.jobs_per_project;
         if self.store.count_jobs(project_id).await? < limit {
             return Ok(());
@@ -347,7 +387,24 @@ impl Engine {
     }
 }
 
-fn check_input(action: &Action, input: Map<String, Value>) -> Result<JsonText, Error> {
+/// The input of what was asked for, and what an ad-hoc action makes of it, held against the schema of `action` below.
+fn checked(
+    action: &Action,
+    input: Map<String, Value>,
+    base: Option<Base>,
+) -> Result<(JsonText, Option<AdHocRun>), Error> {
+    let Some(base) = base else {
+        return Ok((check_input(action, input)?, None));
+    };
+    let run = AdHocRun {
+        base: action.spec.name.clone(),
+        base_input: Some(check_input(action, base.input)?),
+        output: base.output,
+    };
+    Ok((JsonText::from_value(&Value::Object(input)), Some(run)))
+}
+
+pub(super) fn check_input(action: &Action, input: Map<String, Value>) -> Result<JsonText, Error> {
     let input = Value::Object(input);
     action.schema()?.check(&input).map_err(|faults| {
         let places: Vec<String> = faults.iter().map(describe_fault).collect();

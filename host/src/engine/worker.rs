@@ -1,4 +1,4 @@
-//! Claims stored runs, makes them, and renews their leases.
+//! Claims due work, carries it out, and renews its leases.
 
 use std::{
     collections::HashMap,
@@ -6,18 +6,48 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::Engine;
 use crate::{
-    domain::{Job, JobId, ProjectId, Work},
+    domain::{Job, JobId, Line, ProjectId, Timestamp, Work},
     store::Wanted,
 };
 
+/// The most jobs of a line that are claimed at once.
+const AT_ONCE: usize = 64;
 /// How long a worker waits for news before it looks at the store again: for work of other hosts and work that is due.
 const POLL: Duration = Duration::from_secs(1);
+
+/// The first time for which this process knows of work.
+#[derive(Debug, Default)]
+pub(super) struct NextWake(Mutex<Option<Timestamp>>);
+
+impl NextWake {
+    /// How long after `now` it is, at most [`POLL`]; once it has come it is forgotten.
+    fn take(&self, now: Timestamp) -> Duration {
+        let mut next = self.lock();
+        let left = next.map_or(POLL, |at| at.since(now).min(POLL));
+        if left.is_zero() {
+            *next = None;
+        }
+        left
+    }
+
+    fn add(&self, at: Timestamp) {
+        let mut next = self.lock();
+        *next = Some(next.map_or(at, |next| next.min(at)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The claims that are held.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +57,31 @@ struct Held(Arc<Mutex<Claims>>);
 struct Claims {
     /// How the runs under them are ended when one is lost.
     lost: HashMap<JobId, CancellationToken>,
-    /// How many there are of each project.
+    /// How many runs of actions there are of each project.
     under_way: HashMap<ProjectId, usize>,
+}
+
+/// A line of jobs, with the slots for those under way.
+struct Lane {
+    line: Line,
+    slots: Arc<Semaphore>,
+    last_turn: Option<ProjectId>,
+    claimed: Vec<(Job, OwnedSemaphorePermit)>,
+}
+
+impl Lane {
+    fn new(line: Line, slots: usize) -> Self {
+        Self {
+            line,
+            slots: Arc::new(Semaphore::new(slots.max(1))),
+            last_turn: None,
+            claimed: Vec::new(),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.slots.available_permits() == 0
+    }
 }
 
 /// Keeps a claim in [`Held`] until it is dropped.
@@ -43,7 +96,9 @@ impl Held {
         let lost = CancellationToken::new();
         let mut claims = self.lock();
         claims.lost.insert(job.id, lost.clone());
-        *claims.under_way.entry(job.project_id.clone()).or_default() += 1;
+        if job.work.line() == Line::Runs {
+            *claims.under_way.entry(job.project_id.clone()).or_default() += 1;
+        }
         drop(claims);
         Claim {
             held: self.clone(),
@@ -62,6 +117,9 @@ impl Drop for Claim {
         let mut claims = self.held.lock();
         claims.lost.remove(&self.job.id);
         let project = &self.job.project_id;
+        if self.job.work.line() == Line::Steps {
+            return;
+        }
         if let Some(count) = claims.under_way.get_mut(project) {
             *count -= 1;
             if *count == 0 {
@@ -77,31 +135,17 @@ impl Engine {
     pub async fn work(self: Arc<Self>, stop: CancellationToken, grace: Duration) {
         let held = Held::default();
         let renewals = tokio::spawn(Arc::clone(&self).renew_leases(held.clone()));
-        let slots = Arc::new(Semaphore::new(self.settings.concurrent_jobs));
+        let mut action_runs = Lane::new(Line::Runs, self.settings.concurrent_jobs);
+        let mut steps = Lane::new(Line::Steps, self.settings.concurrent_steps);
         let mut runs = JoinSet::new();
-        let mut last_turn = None;
         while !stop.is_cancelled() {
             while runs.try_join_next().is_some() {}
-            let free = slots.available_permits().min(64);
-            let claimed = if free == 0 {
-                Vec::new()
-            } else {
-                let wanted = Wanted {
-                    limit: free,
-                    per_project: self.settings.runs_per_project,
-                    under_way: held.lock().under_way.clone(),
-                    after: last_turn.clone(),
-                };
-                self.claim(wanted).await
-            };
-            let claimed_all = claimed.len() == free && free > 0;
-            if let Some(job) = claimed.last() {
-                last_turn = Some(job.project_id.clone());
-            }
-            for job in claimed {
-                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                    break;
-                };
+            let (is_more_to_run, is_more_to_step) = tokio::join!(
+                self.claim_for(&mut action_runs, &held),
+                self.claim_for(&mut steps, &held),
+            );
+            let claimed = action_runs.claimed.drain(..).chain(steps.claimed.drain(..));
+            for (job, slot) in claimed {
                 let engine = Arc::clone(&self);
                 let claim = held.enter(job);
                 runs.spawn(async move {
@@ -109,12 +153,14 @@ impl Engine {
                     drop((claim, slot));
                 });
             }
-            if !claimed_all {
+            if !is_more_to_run && !is_more_to_step {
+                let is_full = action_runs.is_full() || steps.is_full();
+                let poll = self.next_wake.take(self.clock.now());
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.work_added.notified() => {}
-                    () = self.clock.sleep(POLL) => {}
-                    _ = runs.join_next(), if !runs.is_empty() && (free == 0 || self.is_one_full(&held)) => {}
+                    () = self.clock.sleep(poll) => {}
+                    _ = runs.join_next(), if !runs.is_empty() && (is_full || self.is_one_full(&held)) => {}
                 }
             }
         }
@@ -141,6 +187,46 @@ impl Engine {
             .any(|count| *count >= per_project)
     }
 
+    /// Looks for work that is due at `time`, or soon after.
+    pub(super) fn wake_at(&self, time: Timestamp) {
+        self.next_wake.add(time);
+    }
+
+    /// Claims as many jobs as there are slots in `lane`; whether there may be more.
+    async fn claim_for(&self, lane: &mut Lane, held: &Held) -> bool {
+        let free = lane.slots.available_permits().min(AT_ONCE);
+        if free == 0 {
+            return false;
+        }
+        let is_limited = lane.line == Line::Runs;
+        let wanted = Wanted {
+            line: lane.line,
+            limit: free,
+            per_project: if is_limited {
+                self.settings.runs_per_project
+            } else {
+                usize::MAX
+            },
+            under_way: if is_limited {
+                held.lock().under_way.clone()
+            } else {
+                HashMap::new()
+            },
+            after: lane.last_turn.clone(),
+        };
+        let jobs = self.claim(wanted).await;
+        let is_more = jobs.len() == free;
+        if let Some(job) = jobs.last() {
+            lane.last_turn = Some(job.project_id.clone());
+        }
+        for job in jobs {
+            if let Ok(slot) = Arc::clone(&lane.slots).try_acquire_owned() {
+                lane.claimed.push((job, slot));
+            }
+        }
+        is_more
+    }
+
     async fn claim(&self, wanted: Wanted) -> Vec<Job> {
         let lease = Duration::from_secs(self.settings.lease_secs);
         self.store
@@ -152,9 +238,17 @@ impl Engine {
             })
     }
 
-    async fn carry_out(&self, Claim { job, lost, .. }: &Claim) {
+    async fn carry_out(self: &Arc<Self>, Claim { job, lost, .. }: &Claim) {
         let result = match job.work {
             Work::RunAction(id) => self.complete_action(job, id, lost.clone()).await,
+            Work::StartExecution(_)
+            | Work::WakeTask(..)
+            | Work::EndExecution(_)
+            | Work::SubWorkflowChanged(..)
+            | Work::ActionChanged(..)
+            | Work::ChangeExecution(..) => self.tell_of_job(job).await,
+            Work::FireCronTrigger(id) => self.fire_cron_trigger(job, id).await,
+            Work::RemoveTrust(id, execution) => self.remove_trust(job, id, execution).await,
         };
         if let Err(err) = result {
             error!(job.id = %job.id, error = %crate::telemetry::Chain(&err), "a stored run is left for its next claim");

@@ -1,9 +1,13 @@
 //! The engine over a real store, with an executor and a clock that do as they are told.
 
+mod ad_hoc;
 mod auditing;
 mod completing;
 mod consenting;
+mod definitions;
 mod environments;
+mod execution_tree;
+mod executions;
 mod modules;
 mod quotas;
 mod reading;
@@ -11,6 +15,8 @@ mod recovering;
 mod secrets;
 mod sharing;
 mod starting;
+mod triggers;
+mod watching;
 mod worker;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -28,8 +34,8 @@ use crate::{
     clock::ManualClock,
     domain::{
         AccessRule, ActionExecution, ActionExecutionId, ActionName, ActionSpec, Digest, Failure,
-        JsonText, LogLevel, LogLine, Module, ModuleName, Operation, Origin, Outcome, Params,
-        ProjectId, RequestContext, Scope, Sight, State, Timestamp,
+        JsonText, LogLevel, LogLine, Module, ModuleName, Namespace, Operation, Origin, Outcome,
+        Params, ProjectId, RequestContext, Scope, Sight, State, Timestamp,
     },
     executor::{Call, FakeExecutor, HeldRun, HeldRuns},
     openstack::{self, Clouds},
@@ -316,6 +322,7 @@ fn unsaved(action: &str) -> StartAction {
     let mut input = Map::new();
     input.insert("n".to_owned(), Value::from(1));
     StartAction {
+        namespace: Namespace::default(),
         name: ActionName::parse(action).unwrap(),
         input,
         params: Params::default(),

@@ -112,10 +112,10 @@ async fn a_restarted_host_knows_its_modules_and_goes_on_with_what_waits() {
     let id = host.leave("t.echo").await;
     let engine = host.another_engine().await;
     let seen = ListRequest::first(Reach::SeenBy(ProjectId::new("q")), 100);
-    let actions = engine.actions(&seen).unwrap().items;
+    let actions = engine.actions(&seen).await.unwrap().items;
     let names: Vec<String> = actions
         .iter()
-        .map(|action| action.spec.name.to_string())
+        .map(crate::engine::FoundAction::marker)
         .collect();
     assert!(names.contains(&"t.echo".to_owned()), "{names:?}");
     Worker::start(&engine, &host.clock).await.stop().await;
