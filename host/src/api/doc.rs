@@ -21,6 +21,7 @@ enum Content {
     Page(SchemaOf),
     Wasm,
     Text,
+    Events,
 }
 
 /// What a route does, takes and answers.
@@ -32,6 +33,7 @@ pub struct Doc {
     all_projects: Option<Rule>,
     publicizes: Option<Rule>,
     headers: bool,
+    own_headers: &'static [(&'static str, &'static str)],
     takes: Option<Content>,
     is_body_optional: bool,
     status: StatusCode,
@@ -60,6 +62,7 @@ impl Doc {
             all_projects: None,
             publicizes: None,
             headers: false,
+            own_headers: &[],
             takes: None,
             is_body_optional: false,
             status: StatusCode::NO_CONTENT,
@@ -130,6 +133,13 @@ impl Doc {
         self
     }
 
+    /// It takes these headers: names and descriptions.
+    #[must_use]
+    pub const fn headers(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        self.own_headers = headers;
+        self
+    }
+
     /// It takes `T` in JSON.
     #[must_use]
     pub fn takes<T: JsonSchema>(mut self) -> Self {
@@ -141,6 +151,13 @@ impl Doc {
     #[must_use]
     pub const fn takes_wasm(mut self) -> Self {
         self.takes = Some(Content::Wasm);
+        self
+    }
+
+    /// It takes plain text.
+    #[must_use]
+    pub const fn takes_text(mut self) -> Self {
+        self.takes = Some(Content::Text);
         self
     }
 
@@ -164,6 +181,14 @@ impl Doc {
     pub const fn answers_wasm(mut self) -> Self {
         self.status = StatusCode::OK;
         self.answers = Some(Content::Wasm);
+        self
+    }
+
+    /// It answers server-sent events.
+    #[must_use]
+    pub const fn answers_events(mut self) -> Self {
+        self.status = StatusCode::OK;
+        self.answers = Some(Content::Events);
         self
     }
 
@@ -245,6 +270,12 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
                 .push(json!({ "name": name, "in": "header", "schema": { "type": "string" } }));
         }
     }
+    for (name, description) in doc.own_headers {
+        parameters.push(
+            json!({ "name": name, "in": "header", "required": true, "description": description,
+                                "schema": { "type": "string" } }),
+        );
+    }
     if matches!(doc.takes, Some(Content::Wasm)) {
         parameters.push(
             json!({ "name": "X-Module-Signature", "in": "header",
@@ -276,7 +307,7 @@ fn operation(route: &Route, fault: &Schema, generator: &mut SchemaGenerator) -> 
             members.insert("x-publicize-rule".to_owned(), json!(rule.name()));
         }
         match route.access {
-            Access::Open => members.insert("security".to_owned(), json!([])),
+            Access::Open | Access::Signed => members.insert("security".to_owned(), json!([])),
             Access::Guarded(rule) => {
                 members.insert("x-policy-rule".to_owned(), json!(rule.name()));
                 members.insert("security".to_owned(), json!([{ "token": [] }, {}]))
@@ -303,6 +334,7 @@ fn media(doc: &Doc, content: Content, generator: &mut SchemaGenerator) -> Value 
         Content::Json(schema) => json!({ "application/json": { "schema": schema(generator) } }),
         Content::Wasm => json!({ "application/wasm": {} }),
         Content::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
+        Content::Events => json!({ "text/event-stream": { "schema": { "type": "string" } } }),
     }
 }
 

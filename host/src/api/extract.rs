@@ -82,6 +82,22 @@ fn field_of<T: JsonBody>(bytes: &[u8]) -> String {
     }
 }
 
+/// A body of text, whatever its `Content-Type` says.
+pub(crate) struct Text(pub(crate) Arc<str>);
+
+impl FromRequest<App> for Text {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, app)
+            .await
+            .map_err(|rejection| unread(&rejection, app))?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| ApiError::bad_request("The document is not valid UTF-8."))?;
+        Ok(Self(text.into()))
+    }
+}
+
 /// The arguments of the query. Take those that are known, then [`finish`](Self::finish).
 #[derive(Debug, Default)]
 pub(crate) struct QueryArgs(Vec<(String, String)>);

@@ -86,6 +86,7 @@ fn assert_one_meaning(cloud: &TargetCloud) {
         Credential::Token(token) => token,
         Credential::Password { password, .. } => password,
         Credential::ApplicationCredential { secret, .. } => secret,
+        Credential::Trust(_) => panic!("no caller names a trust"),
     };
     assert!(!secret.expose().is_empty());
 }

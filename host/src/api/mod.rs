@@ -40,7 +40,10 @@ pub use list::{ListView, Shown};
 pub use origin::Peer;
 pub use routes::{Access, Route, Routes};
 pub use settings::Settings;
-pub use v2::{action_executions, actions, audit_events, environments, members, modules, quotas};
+pub use v2::{
+    action_executions, actions, audit_events, cron_triggers, definitions, environments,
+    event_triggers, executions, members, modules, quotas, tasks, workbooks, workflows,
+};
 
 use self::error::ApiError;
 use crate::{

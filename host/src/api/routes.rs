@@ -27,6 +27,8 @@ use crate::{auth, domain::RequestContext, policy::Rule, telemetry::Chain};
 pub enum Access {
     /// Everybody, without a token.
     Open,
+    /// Whoever signs the body with the secret of the object that the path names, without a token.
+    Signed,
     /// Callers whom the rule lets pass.
     Guarded(Rule),
 }
@@ -60,6 +62,15 @@ impl Routes {
         T: 'static,
     {
         self.add(Method::GET, path, Access::Open, doc, handler)
+    }
+
+    /// Adds a `POST` for who signs its body with the secret of the object that the path names, which the handler verifies.
+    pub fn signed_post<H, T>(self, path: &'static str, doc: Doc, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.add(Method::POST, path, Access::Signed, doc, handler)
     }
 
     /// Adds a `GET`.
@@ -133,7 +144,7 @@ impl Routes {
             _ => (MethodFilter::GET, "GET"),
         };
         let mount = move |app: &App| match access {
-            Access::Open => on(filter, handler),
+            Access::Open | Access::Signed => on(filter, handler),
             Access::Guarded(rule) => {
                 let entrance = Entrance {
                     rule: rule.name(),

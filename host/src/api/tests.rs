@@ -1,5 +1,6 @@
 //! The whole API in one process, over a store of its own and an executor that does as it is told.
 
+mod definitions;
 mod environments;
 
 use std::{collections::HashSet, sync::Arc};
@@ -14,9 +15,9 @@ use tower::ServiceExt as _;
 
 use super::{Access, App, Parts, Service};
 use crate::{
-    auth::Authenticator,
+    auth::{Authenticator, Caller},
     clock::SystemClock,
-    domain::{ActionName, ActionSpec, Failure, JsonText, Outcome, Timestamp},
+    domain::{ActionName, ActionSpec, Failure, JsonText, Outcome, ProjectId, Timestamp},
     engine::{self, Engine},
     executor::FakeExecutor,
     openstack::Clouds,
@@ -331,7 +332,7 @@ async fn wrong_requests_are_refused_in_mistrals_words() {
         assert_eq!(refusal.body["faultcode"], "Client", "{path}");
     }
     let refusal = host
-        .send(Method::DELETE, "/v2/actions/std.echo", &[], Body::empty())
+        .send(Method::PATCH, "/v2/actions/std.echo", &[], Body::empty())
         .await;
     assert_eq!(
         (refusal.status.as_u16(), &refusal.body["faultcode"]),
@@ -599,7 +600,7 @@ fn every_route_is_in_the_open_api_document_with_its_rule() {
             route.path
         );
         match route.access {
-            Access::Open => assert_eq!(operation["security"], json!([])),
+            Access::Open | Access::Signed => assert_eq!(operation["security"], json!([])),
             Access::Guarded(rule) => assert_eq!(operation["x-policy-rule"], rule.name()),
         }
     }
@@ -617,7 +618,9 @@ fn every_list_has_a_rule_for_other_projects_objects_and_says_so() {
         let operation = &document["paths"][route.path]["get"];
         let rule = route.doc.all_projects_rule().unwrap().name();
         assert_eq!(operation["x-all-projects-rule"], rule);
-        let resource = route.path.trim_start_matches("/v2/");
+        // The last part of the path; only executions have another name below a task.
+        let resource = route.path.rsplit('/').next().unwrap();
+        let resource = resource.trim_start_matches("workflow_");
         assert_eq!(rule, format!("{resource}:list:all_projects"));
         let names: HashSet<_> = route.doc.query_names().collect();
         for name in [
@@ -638,15 +641,24 @@ fn every_list_has_a_rule_for_other_projects_objects_and_says_so() {
             "/v2/action_executions",
             "/v2/actions",
             "/v2/audit_events",
+            "/v2/cron_triggers",
             "/v2/environments",
+            "/v2/event_triggers",
+            "/v2/executions",
+            "/v2/executions/{id}/tasks",
             "/v2/modules",
             "/v2/quotas",
+            "/v2/tasks",
+            "/v2/tasks/{id}/action_executions",
+            "/v2/tasks/{id}/workflow_executions",
+            "/v2/workbooks",
+            "/v2/workflows",
         ]
     );
 }
 
 /// Answers that hold several objects and are not a list of a resource, each with what it is.
-const NO_LISTS: [(&str, &str); 7] = [
+const NO_LISTS: [(&str, &str); 10] = [
     ("/", "versions of the API"),
     ("/v1/catalog/packages", "none, for pollers"),
     (
@@ -660,8 +672,17 @@ const NO_LISTS: [(&str, &str); 7] = [
     ("/v2/action_executions/{id}/log", "lines of one run"),
     ("/v2/action_executions/{id}/requests", "requests of one run"),
     (
+        "/v2/executions/{id}/executions",
+        "all that is below one execution",
+    ),
+    ("/v2/tasks/{id}/executions", "all that is below one task"),
+    (
         "/v2/modules/{module}/members",
         "few, of one object; who sees all modules sees theirs",
+    ),
+    (
+        "/v2/workflows/{workflow}/members",
+        "few, of one object; who sees all workflows sees theirs",
     ),
 ];
 
@@ -761,4 +782,37 @@ async fn a_handler_that_panics_is_a_500_that_says_nothing_of_it() {
         body,
         json!({"faultcode": "Server", "faultstring": "internal error", "debuginfo": null})
     );
+}
+
+/// The members of an answer with the kinds of their values: what holds beside a recorded answer of Mistral.
+pub(super) fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter();
+            Value::Object(
+                members
+                    .map(|(name, it)| (name.clone(), shape(it)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => items.first().map(shape).into_iter().collect(),
+        Value::Null => Value::Null,
+        Value::Bool(_) => "true or false".into(),
+        Value::Number(_) => "a number".into(),
+        Value::String(_) => "a text".into(),
+    }
+}
+
+/// A caller of the project `p` without a cloud.
+pub(super) fn caller() -> Caller {
+    Caller {
+        project_id: ProjectId::new("p"),
+        user_id: None,
+        user_name: None,
+        user_domain_id: None,
+        project_domain_id: None,
+        roles: Vec::new(),
+        is_admin: false,
+        home: None,
+    }
 }

@@ -1,6 +1,6 @@
 //! What a list is asked for: arguments in, one request for the engine out, and the link to the next page.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 
 use axum::{Json, http::HeaderMap};
 use url::form_urlencoded;
@@ -20,6 +20,7 @@ pub(crate) struct Asked<T: 'static> {
     /// For the engine.
     pub(crate) request: ListRequest<T>,
     listable: &'static Listable<T>,
+    path: Cow<'static, str>,
     /// All when none.
     fields: Option<Vec<String>>,
     /// The flags that are true, in the order of `next`.
@@ -91,11 +92,25 @@ impl<T> Listable<T> {
         let asked = Asked {
             request,
             listable: self,
+            path: self.path.into(),
             fields,
             flags,
             marker: self.marker,
         };
         Ok((asked, reaches_beyond))
+    }
+
+    /// The `fields` of one object that `args` ask for, and nothing else; all when none.
+    ///
+    /// # Errors
+    /// When one is unknown, or there is another argument.
+    pub(crate) fn fields_of_one(
+        &self,
+        mut args: QueryArgs,
+    ) -> Result<Option<Vec<String>>, ApiError> {
+        let chosen = self.chosen(&mut args)?;
+        args.finish()?;
+        Ok(chosen)
     }
 
     fn sort(&'static self, args: &mut QueryArgs) -> Result<Vec<SortKey<T>>, ApiError> {
@@ -210,6 +225,14 @@ impl<T> Asked<T> {
         self.fields.is_none() || self.names(field)
     }
 
+    /// The same list below the object `id`, which stands for the variable part of its path.
+    pub(crate) fn below(mut self, id: &str) -> Self {
+        if let Some((before, after)) = self.listable.path.split_once("{id}") {
+            self.path = format!("{before}{id}{after}").into();
+        }
+        self
+    }
+
     /// The same, with other markers in `next`.
     pub(crate) fn marked_by(mut self, marker: fn(&T) -> String) -> Self {
         self.marker = marker;
@@ -276,7 +299,7 @@ impl<T> Asked<T> {
         format!(
             "{}{}?{}",
             base_url.trim_end_matches('/'),
-            self.listable.path,
+            self.path,
             query.finish()
         )
     }
@@ -360,6 +383,25 @@ mod tests {
         link.strip_prefix("http://h:8989/v2/things?")
             .unwrap()
             .to_owned()
+    }
+
+    #[test]
+    fn the_next_link_of_a_list_below_an_object_names_the_object() {
+        static BELOW: Listable<Item> = Listable {
+            path: "/v2/wholes/{id}/things",
+            collection: "things",
+            default_sort: "id",
+            columns: &[Column::<Item>::null("id")],
+            shown: &[],
+            flags: &[],
+            ignored: &[],
+            all_projects: Rule::ActionsListAllProjects,
+            marker: |it| it.id.to_owned(),
+        };
+        let asked = BELOW.parse(&ProjectId::new("own"), QueryArgs::parse("limit=1"));
+        let asked = asked.map(|(asked, _)| asked.below("w"));
+        let link = asked.map(|asked| asked.next("http://h", &Item { id: "m" }));
+        assert!(link.is_ok_and(|link| link.starts_with("http://h/v2/wholes/w/things?sort_keys=")));
     }
 
     #[test]

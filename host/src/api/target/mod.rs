@@ -12,8 +12,11 @@ use serde_json::Value;
 use url::Url;
 
 use self::fields::{Field, Given};
-use super::error::ApiError;
-use crate::domain::{Credential, CustomContext, PrivateObject, TargetCloud, wipe};
+use super::{error::ApiError, json_text::JsonObject};
+use crate::{
+    auth::Caller,
+    domain::{Credential, CustomContext, PrivateObject, TargetCloud, wipe},
+};
 
 /// The longest unknown key that a refusal repeats: what is longer may be a token in the wrong place.
 const LONGEST_SHOWN_KEY: usize = 32;
@@ -31,6 +34,21 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// What a request that starts something says: where it names no cloud, its caller's own, if there is one.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn of_request(
+        headers: &HeaderMap,
+        custom_context: Option<JsonObject>,
+        caller: &Caller,
+    ) -> Result<Self, ApiError> {
+        let custom_context = custom_context.map(|context| PrivateObject::new(context.0));
+        let mut target = Self::take(headers, custom_context)?;
+        target.cloud = target.cloud.or_else(|| caller.home.clone());
+        Ok(target)
+    }
+
     /// Reads the headers, and takes `os.auth` out of `custom_context`.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::stream;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::error;
@@ -21,14 +21,16 @@ use crate::{
         routes::Routes,
     },
     auth::Caller,
-    domain::{Environment, Operation, ProjectId, Timestamp},
-    engine,
+    domain::{Environment, EnvironmentId, Operation, ProjectId, Timestamp},
+    engine::{self, EnvironmentUse},
     policy::Rule,
     telemetry::Chain,
 };
 
 /// How many environments are held at a time: Murano's list has no pages, so it is sent while it is read.
 const BATCH: usize = 100;
+/// Of how many of them it is asked at once what executions make of them.
+const AT_A_TIME: usize = 8;
 
 /// Adds Murano's routes.
 pub(crate) fn routes(routes: Routes) -> Routes {
@@ -84,6 +86,7 @@ pub(crate) struct MuranoEnvironmentView {
     id: String,
     name: String,
     tenant_id: String,
+    /// `deploying` while an execution names it, `deploy failure` when the last that did ended in ERROR, else `ready`.
     status: &'static str,
     /// How often it was changed.
     version: u64,
@@ -127,13 +130,17 @@ pub(crate) struct PackagesView {
     packages: [Nothing; 0],
 }
 
-impl From<&Environment> for MuranoEnvironmentView {
-    fn from(environment: &Environment) -> Self {
+impl MuranoEnvironmentView {
+    fn of(environment: &Environment, used: EnvironmentUse) -> Self {
         Self {
             id: environment.id.to_string(),
             name: environment.name.to_string(),
             tenant_id: environment.project_id.to_string(),
-            status: status(environment),
+            status: match used {
+                EnvironmentUse::Idle => "ready",
+                EnvironmentUse::Running => "deploying",
+                EnvironmentUse::Failed => "deploy failure",
+            },
             version: environment.version,
             created: time(environment.created_at),
             updated: time(environment.updated_at.unwrap_or(environment.created_at)),
@@ -141,11 +148,6 @@ impl From<&Environment> for MuranoEnvironmentView {
             networking: Nothing {},
         }
     }
-}
-
-/// One of Murano's statuses; `deploying` and `deploy failure` are an execution's that uses the environment.
-const fn status(_: &Environment) -> &'static str {
-    "ready"
 }
 
 /// A time in Murano's form.
@@ -161,24 +163,17 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let project = project(&app, &caller, &op, args)?;
     // The first batch tells whether the store answers, while the status can still say so.
-    let first = app
-        .engine
-        .environments_after(project.as_ref(), None, BATCH)
-        .await?;
+    let first = batch(&app, project.as_ref(), None).await?;
     let chunks = stream::try_unfold(Some((first, true)), move |state| {
         let (app, project) = (app.clone(), project.clone());
         async move {
-            let Some((batch, is_first)) = state else {
+            let Some((Batch { views, next }, is_first)) = state else {
                 return Ok(None);
             };
-            let mut chunk = text(&batch, is_first);
-            let last = batch.last().filter(|_| batch.len() == BATCH);
-            let next = match last {
-                Some(last) => {
-                    let after = Some(last.id);
-                    let batch = app
-                        .engine
-                        .environments_after(project.as_ref(), after, BATCH);
+            let mut chunk = text(&views, is_first);
+            let next = match next {
+                Some(_) => {
+                    let batch = batch(&app, project.as_ref(), next);
                     Some((batch.await.inspect_err(cut_short)?, false))
                 }
                 None => {
@@ -193,23 +188,50 @@ async fn list(
     Ok((json, Body::from_stream(chunks)).into_response())
 }
 
+/// Some environments as they are listed.
+struct Batch {
+    views: Vec<MuranoEnvironmentView>,
+    /// After which the next ones are, if there may be more.
+    next: Option<EnvironmentId>,
+}
+
+async fn batch(
+    app: &App,
+    project: Option<&ProjectId>,
+    after: Option<EnvironmentId>,
+) -> Result<Batch, engine::Error> {
+    let found = app.engine.environments_after(project, after, BATCH).await?;
+    let next = found.last().filter(|_| found.len() == BATCH);
+    let next = next.map(|last| last.id);
+    let views = found.into_iter().map(|environment| {
+        let app = app.clone();
+        async move {
+            let used = app.engine.environment_use(&environment).await?;
+            Ok::<_, engine::Error>(MuranoEnvironmentView::of(&environment, used))
+        }
+    });
+    let views = stream::iter(views).buffered(AT_A_TIME);
+    let views = views.try_collect().await?;
+    Ok(Batch { views, next })
+}
+
 fn cut_short(error: &engine::Error) {
     error!(error = %Chain(error), "a list of environments was cut short");
 }
 
 /// The next part of the answer.
-fn text(batch: &[Environment], is_first: bool) -> String {
+fn text(batch: &[MuranoEnvironmentView], is_first: bool) -> String {
     let mut text = String::from(if is_first {
         r#"{"environments": ["#
     } else {
         ""
     });
-    for (n, environment) in batch.iter().enumerate() {
+    for (n, view) in batch.iter().enumerate() {
         if n > 0 || !is_first {
             text.push_str(", ");
         }
-        let view = serde_json::to_string(&MuranoEnvironmentView::from(environment))
-            .expect("a struct of texts and numbers has a form in JSON");
+        let view =
+            serde_json::to_string(view).expect("a struct of texts and numbers has a form in JSON");
         text.push_str(&view);
     }
     text
@@ -244,8 +266,9 @@ async fn get(
     Path(id): Path,
 ) -> Result<Answer<ShownMuranoEnvironmentView>, ApiError> {
     let environment = find(&app, &caller, &op, &id).await?;
+    let used = app.engine.environment_use(&environment).await?;
     Ok(Answer(ShownMuranoEnvironmentView {
-        environment: MuranoEnvironmentView::from(&environment),
+        environment: MuranoEnvironmentView::of(&environment, used),
         acquired_by: None,
         services: [],
     }))

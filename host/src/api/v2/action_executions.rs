@@ -10,24 +10,26 @@ use serde_json::{Map, Value};
 mod list;
 mod view;
 
-use self::list::{INCLUDE_OUTPUT, LISTABLE};
+use self::list::{INCLUDE_OUTPUT, LISTABLE, OF_TASK};
 pub use self::view::{
     ActionExecutionView, LogLineView, LogView, RequestView, RequestsView, StartActionBody,
     UpdateActionBody,
 };
 
+use super::definitions::parse_namespace;
 use crate::{
     api::{
         App,
         doc::Doc,
         error::ApiError,
-        extract::{Acting, Json, Path, QueryArgs},
+        extract::{Acting, Json, Path, PathPair, QueryArgs},
         list::{ListView, python_list},
         routes::Routes,
         target::Target,
+        v2::tasks,
     },
     auth::Caller,
-    domain::{ActionExecutionId, ActionName, JsonText, Params, PrivateObject, State as RunState},
+    domain::{ActionExecutionId, ActionName, JsonText, Params, State as RunState},
     engine::{StartAction, UpdateAction},
     policy::Rule,
 };
@@ -93,6 +95,21 @@ pub(super) fn routes(routes: Routes) -> Routes {
             Rule::ActionExecutionsGet,
             Doc::new("What the run asked of its cloud.").answers::<RequestsView>(OK),
             requests,
+        )
+        .list(
+            Rule::ActionExecutionsList,
+            &OF_TASK,
+            Doc::new("Lists the runs of actions that a task began, oldest first.")
+                .lists::<ActionExecutionView>(),
+            list_of_task,
+        )
+        .get(
+            "/v2/tasks/{id}/action_executions/{action_execution_id}",
+            Rule::ActionExecutionsGet,
+            Doc::new("Shows one of the runs of actions that a task began.")
+                .all_projects(Rule::ActionExecutionsListAllProjects)
+                .answers::<ActionExecutionView>(OK),
+            get_of_task,
         )
 }
 
@@ -189,10 +206,51 @@ async fn requests(
     Ok(Answer(journal.into()))
 }
 
+/// `GET /v2/tasks/{id}/action_executions`: a page of those that a task began.
+async fn list_of_task(
+    State(app): State<App>,
+    acting: Acting,
+    headers: HeaderMap,
+    Path(id): Path,
+    args: QueryArgs,
+) -> Result<Answer<ListView<ActionExecutionView>>, ApiError> {
+    let asked = OF_TASK.ask(&app, &acting, args)?.below(&id);
+    let task = tasks::seen(&app, &acting, &id).await?;
+    let request = &asked.request;
+    let page = app.engine.action_executions_of(&task, request).await?;
+    let shows_output = asked.flag(INCLUDE_OUTPUT) || asked.names("output");
+    asked.answer(&app, &headers, &page, |execution| {
+        Ok(ActionExecutionView::listed(execution, shows_output))
+    })
+}
+
+/// `GET /v2/tasks/{id}/action_executions/{action_execution_id}`: one of those that a task began.
+async fn get_of_task(
+    State(app): State<App>,
+    Acting { op, caller }: Acting,
+    PathPair(task, id): PathPair,
+) -> Result<Answer<ActionExecutionView>, ApiError> {
+    let sight = app.sight(&caller, Rule::ActionExecutionsListAllProjects);
+    let execution = app
+        .engine
+        .action_execution(&op, parse_id(&id)?, sight)
+        .await?;
+    let of_task = execution.task.as_ref().map(|it| it.task_execution_id);
+    if of_task.is_none() || of_task != task.parse().ok() {
+        return Err(not_found(&id));
+    }
+    let context = app.engine.custom_context(&op, &execution)?;
+    let view = ActionExecutionView::single(&execution, context.as_ref());
+    Ok(Answer(view))
+}
+
 /// An id that is none is unknown like any other.
 fn parse_id(text: &str) -> Result<ActionExecutionId, ApiError> {
-    text.parse()
-        .map_err(|_| ApiError::not_found(format!("ActionExecution not found [id={text}]")))
+    text.parse().map_err(|_| not_found(text))
+}
+
+fn not_found(id: &str) -> ApiError {
+    ApiError::not_found(format!("ActionExecution not found [id={id}]"))
 }
 
 impl StartActionBody {
@@ -204,20 +262,17 @@ impl StartActionBody {
             Some(params) => parse_params(params.0)?,
             None => Params::default(),
         };
-        let target = Target::take(
-            headers,
-            self.custom_context
-                .map(|context| PrivateObject::new(context.0)),
-        )?;
+        let target = Target::of_request(headers, self.custom_context, caller)?;
         Ok(StartAction {
-            name: ActionName::parse(&name).map_err(|_| {
+            name: ActionName::parse_any(&name).map_err(|_| {
                 ApiError::bad_request(format!("Failed to find action [action_name={name}]"))
             })?,
+            namespace: parse_namespace(self.workflow_namespace)?,
             input: self.input.map(|input| input.0).unwrap_or_default(),
             params,
             description: self.description,
             custom_context: target.custom_context,
-            target: target.cloud.or_else(|| caller.home.clone()),
+            target: target.cloud,
         })
     }
 }

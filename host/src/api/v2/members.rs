@@ -114,7 +114,7 @@ impl JsonBody for AnswerBody {
 pub struct MemberView {
     id: String,
     resource_id: String,
-    /// What is shared: module.
+    /// What is shared: module or workflow.
     resource_type: &'static str,
     /// Whose it is.
     project_id: String,

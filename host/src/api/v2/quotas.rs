@@ -34,6 +34,8 @@ static LISTABLE: Listable<QuotaState> = Listable {
         "project_id",
         "stored_action_executions",
         "running_action_executions",
+        "stored_executions",
+        "running_executions",
         "modules",
         "bytes",
     ],
@@ -92,6 +94,10 @@ pub struct QuotaBody {
     stored_action_executions: Option<Limit>,
     /// Kept action executions that have not ended.
     running_action_executions: Option<Limit>,
+    /// Executions that are kept.
+    stored_executions: Option<Limit>,
+    /// Kept executions that have not ended.
+    running_executions: Option<Limit>,
     /// Modules.
     modules: Option<Limit>,
     /// Bytes of all that is kept.
@@ -107,6 +113,8 @@ impl From<QuotaBody> for OwnLimits {
         Self {
             stored_action_executions: body.stored_action_executions,
             running_action_executions: body.running_action_executions,
+            stored_executions: body.stored_executions,
+            running_executions: body.running_executions,
             modules: body.modules,
             bytes: body.bytes,
         }
@@ -129,6 +137,8 @@ pub struct QuotaView {
     project_id: String,
     stored_action_executions: QuotaUse,
     running_action_executions: QuotaUse,
+    stored_executions: QuotaUse,
+    running_executions: QuotaUse,
     modules: QuotaUse,
     bytes: QuotaUse,
 }
@@ -138,6 +148,8 @@ pub struct QuotaView {
 pub struct LimitsView {
     stored_action_executions: Limit,
     running_action_executions: Limit,
+    stored_executions: Limit,
+    running_executions: Limit,
     modules: Limit,
     bytes: Limit,
 }
@@ -153,6 +165,8 @@ impl From<&QuotaState> for QuotaView {
             project_id: state.project_id.to_string(),
             stored_action_executions: used(Tally::StoredActionExecutions),
             running_action_executions: used(Tally::RunningActionExecutions),
+            stored_executions: used(Tally::StoredExecutions),
+            running_executions: used(Tally::RunningExecutions),
             modules: used(Tally::Modules),
             bytes: used(Tally::Bytes),
         }
@@ -164,6 +178,8 @@ impl From<Limits> for LimitsView {
         Self {
             stored_action_executions: limits.stored_action_executions,
             running_action_executions: limits.running_action_executions,
+            stored_executions: limits.stored_executions,
+            running_executions: limits.running_executions,
             modules: limits.modules,
             bytes: limits.bytes,
         }

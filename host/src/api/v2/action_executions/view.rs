@@ -19,15 +19,14 @@ use crate::{
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartActionBody {
-    /// The action, `prefix.verb`.
+    /// The action: `prefix.verb`, or an ad-hoc one's name.
     pub(super) name: Option<String>,
     /// Its input.
     pub(super) input: Option<JsonObject>,
     /// A person's words about the run.
     pub(super) description: Option<String>,
-    /// Taken and without effect: actions have no namespaces.
-    #[expect(dead_code, reason = "Mistral's clients send it")]
-    workflow_namespace: Option<String>,
+    /// Where an ad-hoc action is looked for, before the default namespace.
+    pub(super) workflow_namespace: Option<String>,
     /// `save_result`, `run_sync`, `timeout` in seconds, `dry_run` (only GET and HEAD go out; the output has the `plan`),
     /// `audit` (the output has the `access_rules` that the run needs, and the `denied` ones), `mutating_requests` (at
     /// most so many), `target` (without effect).
@@ -95,6 +94,7 @@ pub struct ActionExecutionView {
 impl ActionExecutionView {
     /// The answer to whoever started or changed it.
     pub(super) fn started(execution: &ActionExecution, is_saved: bool) -> Self {
+        let task = execution.task.as_ref();
         Self {
             id: is_saved.then(|| execution.id.to_string()),
             name: execution.name.as_str().to_owned(),
@@ -102,10 +102,12 @@ impl ActionExecutionView {
             state_info: execution.state_info.clone(),
             description: execution.description.clone(),
             tags: None,
-            workflow_name: None,
-            workflow_namespace: is_saved.then(String::new),
-            task_name: None,
-            task_execution_id: None,
+            workflow_name: task.map(|task| task.workflow_name.to_string()),
+            workflow_namespace: task
+                .map(|task| task.workflow_namespace.to_string())
+                .or_else(|| is_saved.then(String::new)),
+            task_name: task.map(|task| task.task_name.to_string()),
+            task_execution_id: task.map(|task| task.task_execution_id.to_string()),
             project_id: is_saved.then(|| execution.project_id.as_str().to_owned()),
             accepted: is_saved.then_some(execution.accepted),
             input: execution.input.clone(),
@@ -290,6 +292,8 @@ mod tests {
                 },
                 is_idempotent: false,
                 is_asynchronous: false,
+                task: None,
+                ad_hoc: None,
                 request_id: "req-1".into(),
                 custom_context: None,
                 target: None,
@@ -328,12 +332,13 @@ mod tests {
         );
         assert_eq!(view["project_id"], "p");
         assert_eq!(view["accepted"], true);
-        let names: Vec<&str> = view
+        let mut names: Vec<&str> = view
             .as_object()
             .unwrap()
             .keys()
             .map(String::as_str)
             .collect();
+        names.sort_unstable();
         let mut fields = super::super::list::LISTABLE.fields();
         fields.sort_unstable();
         assert_eq!(names, fields);
