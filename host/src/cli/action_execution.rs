@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     api_client::{ApiClient, Object},
     error::Error,
+    execution::state,
     json_args,
     options::ListArgs,
     output::{cell, decoded, table},
@@ -296,11 +297,4 @@ async fn get(id: &str, session: &Session<'_>) -> Result<Object, Error> {
         .await?
         .get(&["action_executions", id])
         .await
-}
-
-fn state(text: &str) -> Result<State, String> {
-    text.to_ascii_uppercase().parse().map_err(|()| {
-        let names: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
-        format!("there are {}", names.join(", "))
-    })
 }

@@ -11,6 +11,7 @@ use url::Url;
 use super::{
     environment::Environment,
     error::Error,
+    events::Events,
     http_client::{self, sensitive},
     keystone_login,
     login::{self, Home},
@@ -78,7 +79,26 @@ impl ApiClient {
 
     /// `GET` of one object.
     pub(super) async fn get(&self, path: &[&str]) -> Result<Object, Error> {
+        self.get_with::<&str>(path, &[]).await
+    }
+
+    /// `GET` of server-sent events, after the one with the id `last`.
+    pub(super) async fn events(&self, path: &[&str], last: Option<&str>) -> Result<Events, Error> {
         let url = self.url(path);
+        let mut request = self.request(Method::GET, &url);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        Ok(Events::new(self.send(request, &url).await?))
+    }
+
+    /// `GET` of one object, with arguments.
+    pub(super) async fn get_with<V: AsRef<str>>(
+        &self,
+        path: &[&str],
+        query: &[(&str, V)],
+    ) -> Result<Object, Error> {
+        let url = self.url_with(path, query);
         let response = self.send(self.request(Method::GET, &url), &url).await?;
         object(&url, response).await
     }
@@ -117,6 +137,20 @@ impl ApiClient {
         object(&url, self.send(self.request(method, &url), &url).await?).await
     }
 
+    /// `POST` or `PUT` of plain text, answered by an object.
+    pub(super) async fn send_text(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        text: String,
+    ) -> Result<Object, Error> {
+        let url = self.url_with(path, query);
+        let request = self.request(method, &url);
+        let request = request.header("content-type", "text/plain").body(text);
+        object(&url, self.send(request, &url).await?).await
+    }
+
     /// `POST` or `PUT` of a component, with the text of its signature if it has one; answered by an object.
     pub(super) async fn send_component(
         &self,
@@ -142,7 +176,16 @@ impl ApiClient {
 
     /// `DELETE` of one object.
     pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Error> {
-        let url = self.url(path);
+        self.delete_with::<&str>(path, &[]).await
+    }
+
+    /// `DELETE` of one object, with arguments.
+    pub(super) async fn delete_with<V: AsRef<str>>(
+        &self,
+        path: &[&str],
+        query: &[(&str, V)],
+    ) -> Result<(), Error> {
+        let url = self.url_with(path, query);
         self.send(self.request(Method::DELETE, &url), &url)
             .await
             .map(drop)
@@ -155,10 +198,21 @@ impl ApiClient {
         query: &[(&str, String)],
         limit: Option<u32>,
     ) -> Result<Vec<Object>, Error> {
+        self.list_at(&[collection], collection, query, limit).await
+    }
+
+    /// The same of a list at another path than its collection's.
+    pub(super) async fn list_at(
+        &self,
+        path: &[&str],
+        collection: &str,
+        query: &[(&str, String)],
+        limit: Option<u32>,
+    ) -> Result<Vec<Object>, Error> {
         let limit = limit.map_or(usize::MAX, |limit| {
             usize::try_from(limit).unwrap_or(usize::MAX)
         });
-        let mut url = self.url(&[collection]);
+        let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -193,6 +247,14 @@ impl ApiClient {
         Ok(objects)
     }
 
+    fn url_with<V: AsRef<str>>(&self, path: &[&str], query: &[(&str, V)]) -> Url {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
     fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         url.path_segments_mut()
@@ -204,7 +266,7 @@ impl ApiClient {
     fn request(&self, method: Method, url: &Url) -> RequestBuilder {
         self.http
             .request(method, url.clone())
-            .header("accept", "application/json")
+            .header("accept", "application/json, text/event-stream")
     }
 
     async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Response, Error> {

@@ -6,9 +6,18 @@ mod api_client;
 mod audit;
 mod cloud_fields;
 mod clouds_yaml;
+mod context;
+mod cron_trigger;
+mod definition;
 mod environment;
 mod environments;
+mod errand;
 mod error;
+mod event_trigger;
+mod events;
+mod execution;
+mod execution_report;
+mod graph;
 mod http_client;
 mod json_args;
 mod keystone_login;
@@ -24,6 +33,11 @@ mod run_action;
 mod sanitize;
 mod session;
 mod target;
+mod task;
+mod watch;
+mod watched_tree;
+mod workbook;
+mod workflow;
 
 use std::{
     io::{self, Write as _},
@@ -37,14 +51,21 @@ pub use action::ActionCommand;
 pub use action_execution::ActionExecutionCommand;
 pub use api_client::Object;
 pub use audit::AuditCommand;
+pub use cron_trigger::CronTriggerCommand;
 pub use environments::EnvironmentCommand;
 pub use error::Error;
+pub use event_trigger::EventTriggerCommand;
+pub use execution::ExecutionCommand;
+pub use graph::GraphArgs;
 pub use keystone_login::Error as KeystoneError;
 pub use member::MemberCommand;
 pub use module::ModuleCommand;
-pub use options::{CommonArgs, Format, ListArgs};
+pub use options::{CommonArgs, Form, Format, ListArgs};
 pub use output::Output;
 pub use quota::QuotaCommand;
+pub use task::TaskCommand;
+pub use workbook::WorkbookCommand;
+pub use workflow::WorkflowCommand;
 
 use environment::Environment;
 use session::Session;
@@ -201,15 +222,33 @@ pub enum ClientCommand {
     /// Upload and look after modules: components that offer actions.
     #[command(subcommand)]
     Module(ModuleCommand),
-    /// See and run actions.
+    /// See and run actions, and look after ad-hoc ones.
     #[command(subcommand)]
     Action(ActionCommand),
     /// See, cancel and complete runs of actions.
     #[command(subcommand)]
     ActionExecution(ActionExecutionCommand),
+    /// Start workflows, watch, hold and end their executions.
+    #[command(subcommand)]
+    Execution(ExecutionCommand),
+    /// See the tasks of executions, run them again, leave them out.
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Look after workflows: definitions of what executions do.
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
+    /// Look after workbooks: workflows and ad-hoc actions in one document.
+    #[command(subcommand)]
+    Workbook(WorkbookCommand),
     /// Look after environments: variables under a name.
     #[command(subcommand)]
     Environment(EnvironmentCommand),
+    /// Start executions at times.
+    #[command(subcommand)]
+    CronTrigger(CronTriggerCommand),
+    /// Start executions at events: notifications of services, and webhooks.
+    #[command(subcommand)]
+    EventTrigger(EventTriggerCommand),
     /// See what projects may have and have, and change it.
     #[command(subcommand)]
     Quota(QuotaCommand),
@@ -263,8 +302,18 @@ async fn dispatch(command: &ClientCommand, session: &mut Session<'_>) -> Result<
         ClientCommand::ActionExecution(command) => {
             action_execution::run(command, session).await.map(|()| 0)
         }
+        ClientCommand::Execution(command) => execution::run(command, session).await,
+        ClientCommand::Task(command) => task::run(command, session).await.map(|()| 0),
+        ClientCommand::Workflow(command) => workflow::run(command, session).await,
+        ClientCommand::Workbook(command) => workbook::run(command, session).await,
         ClientCommand::Environment(command) => {
             environments::run(command, session).await.map(|()| 0)
+        }
+        ClientCommand::CronTrigger(command) => {
+            cron_trigger::run(command, session).await.map(|()| 0)
+        }
+        ClientCommand::EventTrigger(command) => {
+            event_trigger::run(command, session).await.map(|()| 0)
         }
         ClientCommand::Quota(command) => quota::run(command, session).await.map(|()| 0),
         ClientCommand::Audit(command) => audit::run(command, session).await.map(|()| 0),

@@ -1,8 +1,12 @@
 //! Options that several commands share.
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use super::cloud_fields::{HomeArgs, TargetArgs};
+use crate::lang::graph;
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -15,6 +19,39 @@ pub enum Format {
     Yaml,
     /// Bare values, one row a line.
     Value,
+}
+
+/// What `--format` says: of one type for every command, since it may stand before the command too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// How results are printed.
+    Results(Format),
+    /// What a drawing is written in.
+    Drawing(graph::Format),
+}
+
+impl Form {
+    /// Reads how results are printed.
+    fn results() -> impl TypedValueParser<Value = Self> {
+        let names = Format::value_variants().iter();
+        let names = names.filter_map(ValueEnum::to_possible_value);
+        PossibleValuesParser::new(names)
+            .try_map(|name| Format::from_str(&name, false).map(Self::Results))
+    }
+
+    /// Reads what a drawing is written in.
+    pub(super) fn drawings() -> impl TypedValueParser<Value = Self> {
+        PossibleValuesParser::new(graph::Format::ALL.map(graph::Format::as_str))
+            .try_map(|name| name.parse().map(Self::Drawing).map_err(|()| name))
+    }
+
+    /// How results are printed, if it says that.
+    pub(super) const fn of_results(self) -> Option<Format> {
+        match self {
+            Self::Results(format) => Some(format),
+            Self::Drawing(_) => None,
+        }
+    }
 }
 
 /// Options of every command that speaks to a host.
@@ -40,8 +77,8 @@ pub struct CommonArgs {
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
     /// The form of the output.
-    #[arg(short, long, global = true, value_enum)]
-    pub(super) format: Option<Format>,
+    #[arg(short, long, global = true, value_parser = Form::results())]
+    pub(super) format: Option<Form>,
     /// Print this column only; may be repeated.
     #[arg(short, long = "column", global = true, value_name = "COLUMN")]
     pub(super) columns: Vec<String>,
@@ -68,11 +105,22 @@ pub struct ListArgs {
     /// Begin after the object with this id; of actions, with this name.
     #[arg(long, value_name = "ID")]
     marker: Option<String>,
+    /// Those where COLUMN is VALUE, or stands to it as an operator says: `name=has:web`. May be repeated.
+    #[arg(long = "filter", value_name = "COLUMN=VALUE", value_parser = filter)]
+    filters: Vec<(String, String)>,
+}
+
+/// A column and what is asked of it.
+fn filter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((column, value)) if !column.is_empty() => Ok((column.to_owned(), value.to_owned())),
+        _ => Err("it must be COLUMN=VALUE, as in state=ERROR".to_owned()),
+    }
 }
 
 impl ListArgs {
     /// The query that asks for such a list.
-    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn query(&self) -> Vec<(&str, String)> {
         let all_tenants = self.all_tenants.then(|| "true".to_owned());
         let limit = self.limit.map(|limit| limit.to_string());
         let arguments = [
@@ -84,8 +132,10 @@ impl ListArgs {
             ("marker", &self.marker),
         ];
         let given = arguments.into_iter();
+        let filters = self.filters.iter();
         given
             .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .chain(filters.map(|(column, value)| (column.as_str(), value.clone())))
             .collect()
     }
 

@@ -9,12 +9,16 @@ use serde_json::Value;
 use super::{
     api_client::Object,
     error::Error,
-    options::{Format, OutputArgs},
+    options::{Form, Format, OutputArgs},
     sanitize::sanitize,
 };
 
 /// Members that hold JSON as text.
-const JSON_TEXTS: [&str; 7] = [
+const JSON_TEXTS: [&str; 11] = [
+    "published",
+    "published_global",
+    "result",
+    "runtime_context",
     "input",
     "output",
     "params",
@@ -53,7 +57,7 @@ impl<'a> Output<'a> {
             .map(|(_, width)| width);
         Self {
             to,
-            format: args.format,
+            format: args.format.and_then(Form::of_results),
             columns: args.columns.clone(),
             width,
         }

@@ -12,24 +12,30 @@ use super::{
     session::Session,
 };
 
-const QUOTAS: [&str; 4] = [
+const QUOTAS: [&str; 6] = [
     "stored_action_executions",
     "running_action_executions",
+    "stored_executions",
+    "running_executions",
     "modules",
     "bytes",
 ];
-const COLUMNS: [&str; 5] = [
+const COLUMNS: [&str; 7] = [
     "project_id",
     "stored_action_executions",
     "running_action_executions",
+    "stored_executions",
+    "running_executions",
     "modules",
     "bytes",
 ];
-const ORDER: [&str; 6] = [
+const ORDER: [&str; 8] = [
     "id",
     "project_id",
     "stored_action_executions",
     "running_action_executions",
+    "stored_executions",
+    "running_executions",
     "modules",
     "bytes",
 ];
@@ -77,6 +83,12 @@ pub struct LimitArgs {
     /// Kept action executions that have not ended.
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = limit())]
     running_action_executions: Option<i64>,
+    /// Executions that are kept.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = limit())]
+    stored_executions: Option<i64>,
+    /// Kept executions that have not ended.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = limit())]
+    running_executions: Option<i64>,
     /// Modules.
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = limit())]
     modules: Option<i64>,
@@ -94,6 +106,8 @@ impl LimitArgs {
         let limits = [
             self.stored_action_executions,
             self.running_action_executions,
+            self.stored_executions,
+            self.running_executions,
             self.modules,
             self.bytes,
         ];

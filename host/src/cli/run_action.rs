@@ -9,30 +9,29 @@ use serde_json::Value;
 use super::{
     action_execution::{self, Journal},
     api_client::{ApiClient, Object},
+    context::ContextArgs,
     error::Error,
     json_args,
-    login::{self, Identity},
     options::Format,
     progress::Progress,
     report,
     session::Session,
-    target,
 };
 use crate::domain::State;
 
 /// How long the first pause between two looks at a saved run is, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-const INTERRUPTED: u8 = 130;
-
-/// The member of a custom context that holds the target cloud.
-const OS_AUTH: &str = "os.auth";
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// What is to be run, and how.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The action's name, as in std.echo.
     name: String,
+    /// Where an ad-hoc action is looked for, before the default namespace.
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
     /// The input: a JSON object, @FILE, or - for standard input.
     #[arg(value_name = "INPUT")]
     document: Option<String>,
@@ -60,13 +59,8 @@ pub struct RunArgs {
     /// End the run when it asks for more requests than so many besides GET, HEAD and OPTIONS.
     #[arg(long, value_name = "N")]
     mutating_requests: Option<u64>,
-    /// The custom context, which reaches the action and no log: a JSON object or @FILE.
-    #[arg(long, alias = "custom_context", value_name = "JSON")]
-    custom_context: Option<String>,
-    /// Send the target's password or application credential in place of a token, so that the host can renew tokens on
-    /// a long run.
-    #[arg(long, alias = "target-pass-credential", help_heading = "Target cloud")]
-    os_target_pass_credential: bool,
+    #[command(flatten)]
+    context: ContextArgs,
     /// Show the run's log and its cloud requests on standard error afterwards; saves the run.
     #[arg(long)]
     trace: bool,
@@ -74,35 +68,10 @@ pub struct RunArgs {
 
 /// Runs an action; the exit code tells how it ended.
 pub(super) async fn run(args: &RunArgs, session: &mut Session<'_>) -> Result<u8, Error> {
-    let mut custom_context = custom_context(args)?;
-    let target = login::target(&session.args.target, session.env)?;
-    if target.is_some() && custom_context.contains_key(OS_AUTH) {
-        return Err(Error::usage(
-            "--custom-context has `os.auth` and a target cloud is given as well (--os-target-*, OS_TARGET_*); \
-             give one of them",
-        ));
-    }
-    let is_token = |login: &login::Login| matches!(login.identity, Identity::Token(_));
-    if args.os_target_pass_credential && target.as_ref().is_none_or(is_token) {
-        return Err(Error::usage(
-            "--os-target-pass-credential needs a target cloud with a password or an application credential",
-        ));
-    }
+    let context = args.context.read(session)?;
     let mut body = body(args)?;
     let progress = Progress::start(&format!("running {}", args.name), session.is_interactive);
-    let auth = async {
-        match &target {
-            None => Ok(None),
-            Some(login) => target::os_auth(login, args.os_target_pass_credential)
-                .await
-                .map(Some)
-                .map_err(Error::from),
-        }
-    };
-    let (api, auth) = futures::try_join!(session.connect(), auth)?;
-    if let Some(auth) = auth {
-        custom_context.insert(OS_AUTH.to_owned(), auth.into());
-    }
+    let (api, custom_context) = futures::try_join!(session.connect(), context.complete())?;
     if !custom_context.is_empty() {
         body.insert("custom_context".to_owned(), custom_context.into());
     }
@@ -129,18 +98,13 @@ impl RunArgs {
     }
 }
 
-fn custom_context(args: &RunArgs) -> Result<Object, Error> {
-    let argument = args.custom_context.as_deref();
-    argument.map_or_else(
-        || Ok(Object::new()),
-        |argument| json_args::object("--custom-context", argument),
-    )
-}
-
 /// The request without its custom context.
 fn body(args: &RunArgs) -> Result<Object, Error> {
     let mut body = Object::new();
     body.insert("name".to_owned(), args.name.as_str().into());
+    if let Some(namespace) = &args.namespace {
+        body.insert("workflow_namespace".to_owned(), namespace.as_str().into());
+    }
     let input = json_args::input(args.document.as_deref(), &args.pairs)?;
     body.insert("input".to_owned(), input.into());
     let mut params = Object::new();
@@ -268,13 +232,13 @@ async fn trace(id: &str, session: &mut Session<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_completed(execution: &Object) -> bool {
+pub(super) fn is_completed(execution: &Object) -> bool {
     member(execution, "state")
         .parse()
         .is_ok_and(State::is_completed)
 }
 
-fn member<'a>(execution: &'a Object, name: &str) -> &'a str {
+pub(super) fn member<'a>(execution: &'a Object, name: &str) -> &'a str {
     execution
         .get(name)
         .and_then(Value::as_str)

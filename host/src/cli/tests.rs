@@ -1,8 +1,12 @@
 //! Whole commands against a server and a Keystone inside the test.
 
+mod definitions;
 mod environments;
+mod execution;
+mod graph;
 mod look_after;
 mod run;
+mod triggers;
 
 use std::fs;
 
