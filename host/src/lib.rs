@@ -1,7 +1,8 @@
 //! Zonda, an action host: runs WebAssembly actions in a sandbox against any OpenStack cloud that the caller names.
 //!
 //! Arrows point down this list; `scripts/layers` holds it: `server` → `api` → `engine` → `executor` → `runtime` →
-//! `openstack`; `auth` and `policy` beside `api`; `store` below `engine`; `clock` and `domain` under all.
+//! `openstack`; `auth` and `policy` beside `api`; `store` and `workflow` → `lang` → `expr` below `engine`;
+//! `clock` and `domain` under all.
 
 pub mod api;
 pub mod auth;
@@ -11,8 +12,10 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod executor;
+pub mod expr;
 #[cfg(test)]
 mod fuzz;
+pub mod lang;
 pub mod metrics;
 pub mod openstack;
 pub mod policy;
@@ -20,3 +23,4 @@ pub mod runtime;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod workflow;

@@ -47,6 +47,8 @@ pub struct Config {
     pub quotas: engine::QuotaSettings,
     /// For how long it is kept who did what.
     pub audit: engine::AuditSettings,
+    /// The message broker whose notifications fire event triggers.
+    pub notifications: engine::NotificationSettings,
     /// What is logged, and how.
     pub log: telemetry::Settings,
 }
@@ -173,6 +175,12 @@ impl Config {
             self.modules.fault().is_none(),
             self.modules.fault().unwrap_or_default(),
         );
+        if let Some((field, reason)) = self.notifications.fault() {
+            faults.push(Fault {
+                key: format!("notifications.{field}"),
+                reason,
+            });
+        }
         if let Some(fault) = self.auth.fault() {
             faults.push(Fault {
                 key: format!("auth.{}.{}", fault.section, fault.field),

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{
         ActionExecutionId, ActionSpec, CustomContext, Digest, JsonText, ModuleName, Outcome,
-        ProjectId,
+        ProjectId, TaskOfAction,
     },
     openstack::{RunScope, Session},
 };
@@ -54,6 +54,8 @@ pub struct Call {
     pub cancel: CancellationToken,
     /// Its place, if it was [admitted](Executor::admit); otherwise it waits at the end of its project's line.
     pub place: Option<Place>,
+    /// The task that it is a run of.
+    pub task: Option<TaskOfAction>,
     /// Where an asynchronous action is completed, `{public_url}/v2/action_executions/{id}`.
     pub callback_url: Option<String>,
 }

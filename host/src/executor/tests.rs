@@ -133,6 +133,7 @@ impl Host {
             timeout: Duration::from_secs(20),
             cancel: CancellationToken::new(),
             place: None,
+            task: None,
             callback_url: None,
         }
     }

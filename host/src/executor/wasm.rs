@@ -96,6 +96,7 @@ impl WasmExecutor {
             custom_context: call.custom_context,
             session: call.session,
             deadline,
+            task: call.task,
             callback_url: call.callback_url,
         };
         let runtime = Arc::clone(&self.runtime);

@@ -158,17 +158,18 @@ fn random_of(guest: &mut Guest) -> &mut wasmtime_wasi::random::WasiRandomCtx {
 impl execution::Host for Guest {
     fn facts(&mut self) -> wasmtime::Result<execution::RunFacts> {
         let run = self.run()?;
+        let task = run.task.as_ref();
         Ok(execution::RunFacts {
             action_execution_id: run.id.to_string(),
             name: run.scope.spec.name.to_string(),
             attempt: run.attempt,
             deadline_unix_ms: u64::try_from(run.deadline.unix_ms()).unwrap_or(0),
-            task_name: None,
-            task_execution_id: None,
-            execution_id: None,
-            root_execution_id: None,
-            workflow_name: None,
-            with_items_index: None,
+            task_name: task.map(|task| task.task_name.to_string()),
+            task_execution_id: task.map(|task| task.task_execution_id.to_string()),
+            execution_id: task.map(|task| task.execution_id.to_string()),
+            root_execution_id: task.map(|task| task.root_execution_id.to_string()),
+            workflow_name: task.map(|task| task.workflow_name.to_string()),
+            with_items_index: task.and_then(|task| task.index),
             project_id: run.scope.project_id.to_string(),
             request_id: run.scope.request.request_id.to_string(),
             callback_url: run.callback_url.clone(),

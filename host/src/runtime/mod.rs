@@ -49,7 +49,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    domain::{ActionExecutionId, CustomContext, Digest, JsonText, Timestamp},
+    domain::{ActionExecutionId, CustomContext, Digest, JsonText, TaskOfAction, Timestamp},
     openstack::{Clouds, RunScope, Session},
 };
 
@@ -70,6 +70,8 @@ pub struct Run {
     pub session: Option<Arc<Session>>,
     /// When it will be ended.
     pub deadline: Timestamp,
+    /// The task that it is a run of.
+    pub task: Option<TaskOfAction>,
     /// Where an asynchronous action is completed.
     pub callback_url: Option<String>,
 }

@@ -3,6 +3,8 @@
 mod door;
 pub mod keys;
 mod metered;
+#[cfg(feature = "rabbitmq")]
+mod notifications;
 pub mod policies;
 mod seat;
 mod shutdown;
@@ -18,7 +20,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use cap_std::{ambient_authority, fs::Dir};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -75,9 +77,14 @@ async fn run(config: Config) -> Result<()> {
         })?,
         None => warn!("there are no shipped actions: set [modules] system_path to their folder"),
     }
+    let auth = Authenticator::new(&config.auth, Arc::new(SystemClock))?;
+    if let Some(trustee) = auth.trustee() {
+        engine.set_trustee(trustee);
+    }
+    let tells_callers_apart = auth.tells_callers_apart();
     let app = App::new(api::Parts {
         engine: Arc::clone(&engine),
-        auth: Authenticator::new(&config.auth, Arc::new(SystemClock))?,
+        auth,
         policy,
         metrics,
         settings: config.listen,
@@ -88,8 +95,11 @@ async fn run(config: Config) -> Result<()> {
     let stop = CancellationToken::new();
     let work = tokio::spawn(Arc::clone(&engine).work(stop.clone(), grace));
     tokio::spawn(follower.run(Arc::new(SystemClock), stop.clone()));
+    let notifications =
+        follow_notifications(&engine, config.notifications, tells_callers_apart, &stop);
     let last = CancellationToken::new();
     let audit_trail = tokio::spawn(Arc::clone(&engine).keep_audit_trail(last.clone()));
+    let expiry = tokio::spawn(Arc::clone(&engine).expire_executions(last.clone()));
     let door = Door::new(api::service(&app), &app.settings, Arc::clone(&app.metrics));
     let serving = tokio::spawn(door.serve(listener, stop.clone()));
     info!(listen.address = %format_args!("http://{address}"), "listening on http://{address}");
@@ -99,14 +109,53 @@ async fn run(config: Config) -> Result<()> {
         grace.as_secs()
     );
     stop.cancel();
+    engine.stop_watches();
     if tokio::time::timeout(grace, serving).await.is_err() {
         warn!("requests under way are cut off after the grace period");
     }
+    notifications.await?;
     work.await?;
     last.cancel();
     audit_trail.await?;
+    expiry.await?;
     info!("ended");
     Ok(())
+}
+
+/// Follows the notifications that fire event triggers, until `stop`.
+#[cfg(feature = "rabbitmq")]
+fn follow_notifications(
+    engine: &Arc<Engine>,
+    settings: engine::NotificationSettings,
+    tells_callers_apart: bool,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    if settings.url.is_none() {
+        return tokio::spawn(async {});
+    }
+    let follower = notifications::Follower {
+        engine: Arc::clone(engine),
+        clock: Arc::new(SystemClock),
+        settings,
+        tells_callers_apart,
+    };
+    tokio::spawn(follower.run(stop.clone()))
+}
+
+/// This program was built without RabbitMQ.
+#[cfg(not(feature = "rabbitmq"))]
+fn follow_notifications(
+    _: &Arc<Engine>,
+    settings: engine::NotificationSettings,
+    _: bool,
+    _: &CancellationToken,
+) -> JoinHandle<()> {
+    if settings.url.is_some() {
+        warn!(
+            "[notifications] url has no effect: this program was built without its feature `rabbitmq`"
+        );
+    }
+    tokio::spawn(async {})
 }
 
 /// The folders of everything the host keeps.

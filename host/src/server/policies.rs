@@ -271,7 +271,11 @@ mod tests {
         }
         assert_eq!(
             operations["actions:list:all_projects"],
-            ["GET /v2/actions?all_projects=true"]
+            [
+                "GET /v2/actions?all_projects=true",
+                "GET /v2/actions/{name} of another project",
+                "GET /v2/actions/{name}/{namespace} of another project",
+            ]
         );
         assert_eq!(
             operations["modules:publicize"],

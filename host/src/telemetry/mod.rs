@@ -55,14 +55,14 @@ impl Default for Settings {
     }
 }
 
-/// Only this crate logs below `info`, whatever the filter says: libraries show headers, bodies and keys there.
+/// Only this crate logs below `info`, whatever the filter says: libraries show headers, bodies and keys there. And lapin
+/// not at all: to it a question that is answered by no is an error, and a real one is logged where it is dealt with.
 fn is_fit_to_log(metadata: &Metadata<'_>) -> bool {
-    const OWN: &str = "zonda_host";
-    let is_own = metadata
-        .target()
-        .strip_prefix(OWN)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-    is_own || *metadata.level() <= Level::INFO
+    let is_of = |name: &str| {
+        let rest = metadata.target().strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    is_of("zonda_host") || (*metadata.level() <= Level::INFO && !is_of("lapin"))
 }
 
 impl Settings {

@@ -173,6 +173,7 @@ impl Child {
             timeout: Duration::from_millis(run.timeout_ms),
             cancel,
             place: None,
+            task: run.task,
             callback_url: run.callback_url,
         };
         self.executor.run(call).await

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use crate::{
     domain::{
         ActionExecutionId, ActionSpec, CustomContext, Digest, Failure, JournalCaps, JournalRow,
-        JsonText, ModuleName, Outcome, ProjectId, RequestContext, Secret, TargetCloud, plain,
-        private_json,
+        JsonText, ModuleName, Outcome, ProjectId, RequestContext, Secret, TargetCloud,
+        TaskOfAction, plain, private_json,
     },
     executor::{Call, TakeInError},
     openstack::{self, Consent},
@@ -68,6 +68,7 @@ pub(super) struct Run {
     custom_context: Option<Private>,
     pub(super) target: Option<TargetCloud>,
     pub(super) timeout_ms: u64,
+    pub(super) task: Option<TaskOfAction>,
     pub(super) callback_url: Option<String>,
 }
 
@@ -121,6 +122,7 @@ impl Run {
                 .as_ref()
                 .map(|session| session.target().clone()),
             timeout_ms: u64::try_from(call.timeout.as_millis()).unwrap_or(u64::MAX),
+            task: call.task.clone(),
             callback_url: call.callback_url.clone(),
         }
     }
