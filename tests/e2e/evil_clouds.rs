@@ -297,8 +297,8 @@ async fn evil_cloud_that_redirects_is_not_followed_out_of_its_endpoint() -> Resu
     }
     assert!(elsewhere.seen().is_empty(), "the token left its origin");
 
-    let server =
-        WireServer::start(|_| vec![Step::json("302 Found", "location: /\r\n", "{}")]).await?;
+    let headers = "location: /\r\nconnection: close\r\n";
+    let server = WireServer::start(|_| vec![Step::json("302 Found", headers, "{}")]).await?;
     let words = complaint(request(&client, &server, "token")?.send().await?)?;
     assert!(words.contains("more than 5 times"), "{words}");
     assert_eq!(server.seen().len(), 6);

@@ -255,6 +255,9 @@ fn filled(path: &str, names: &[(&str, &str)]) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
+/// One that is a workflow and, with the same name, would do as another's.
+const DOCUMENT: &str = "version: '2.0'\nheld: {tasks: {wait: {action: std.async_noop}}}";
+
 /// Status and text of an operation on what `names` name, without these names in it.
 async fn answered(
     client: &Client,
@@ -267,7 +270,17 @@ async fn answered(
     let (kind, body) = match path.rsplit('/').next() {
         _ if *method == Method::GET => ("text/plain", Vec::new()),
         Some("rollback") => ("application/json", br#"{"version": 1}"#.to_vec()),
+        _ if path.ends_with("/members") || path.contains("/members/") => {
+            ("application/json", br#"{"status": "accepted"}"#.to_vec())
+        }
+        _ if ["/workflows/", "/workbooks/", "/actions/"]
+            .iter()
+            .any(|part| path.contains(part)) =>
+        {
+            ("text/plain", DOCUMENT.as_bytes().to_vec())
+        }
         _ if path.contains("/modules/") => ("application/wasm", b"\0asm".to_vec()),
+        _ if path.contains("event_triggers") => ("application/json", br#"{"name": "n"}"#.to_vec()),
         _ => ("application/json", br#"{"state": "SUCCESS"}"#.to_vec()),
     };
     let mut headers = headers.clone();
@@ -282,6 +295,165 @@ async fn answered(
     Ok((answer.status, text))
 }
 
+/// What somebody has: one object of every kind.
+struct Belongings {
+    /// In the names of what is found by name.
+    mark: String,
+    run: String,
+    execution: String,
+    task: String,
+    workflow: String,
+    event_trigger: String,
+    project: String,
+}
+
+impl Belongings {
+    async fn make(theirs: &Client, project: &str) -> Result<Self> {
+        let mark = unique("mark");
+        let component = guests::guest("probe")?;
+        theirs.push("probe", component).await?.expect(201)?;
+        let run = theirs
+            .run("std.async_noop")
+            .member("description", json!(mark));
+        let run = id_of(&run.created().await?)?;
+        theirs.create_workflows(DOCUMENT).await?;
+        for (path, document) in [
+            ("/v2/workbooks", format!("version: '2.0'\nname: {mark}")),
+            (
+                "/v2/actions",
+                format!("version: '2.0'\n{mark}: {{base: std.noop}}"),
+            ),
+        ] {
+            let made = theirs.send_text(Method::POST, path, &document).await?;
+            made.expect(201)?;
+        }
+        let workflow = id_of(&theirs.get("/v2/workflows/held").await?.expect(200)?)?;
+        let execution = id_of(&theirs.execute("held", json!({})).await?)?;
+        let task = id_of(&theirs.task_in(&execution, "wait", "RUNNING").await?)?;
+        let mut event_trigger = Value::Null;
+        for (path, body) in [
+            ("/v2/environments", json!({ "name": mark, "variables": {} })),
+            (
+                "/v2/cron_triggers",
+                json!({ "name": mark, "workflow_id": workflow, "pattern": "@yearly" }),
+            ),
+            (
+                "/v2/event_triggers",
+                json!({ "name": mark, "workflow_id": workflow, "webhook": true }),
+            ),
+        ] {
+            let made = theirs.send_json(Method::POST, path, &body).await?;
+            event_trigger = made.expect(201)?;
+        }
+        Ok(Self {
+            event_trigger: id_of(&event_trigger)?,
+            project: project.to_owned(),
+            mark,
+            run,
+            execution,
+            task,
+            workflow,
+        })
+    }
+
+    /// How each is named in a path, by collection.
+    fn names(&self) -> [(&str, &str); 10] {
+        [
+            ("/v2/executions", &self.execution),
+            ("/v2/tasks", &self.task),
+            ("action_executions", &self.run),
+            ("/actions", "probe.context"),
+            ("/v2/workflows", &self.workflow),
+            ("/v2/workbooks", &self.mark),
+            ("environments", &self.mark),
+            ("cron_triggers", &self.mark),
+            ("event_triggers", &self.event_trigger),
+            ("quotas", &self.project),
+        ]
+    }
+
+    /// What nobody else is to read.
+    fn secrets(&self) -> [&str; 8] {
+        [
+            &self.run,
+            &self.mark,
+            &self.execution,
+            &self.task,
+            &self.workflow,
+            &self.event_trigger,
+            &self.project,
+            "probe",
+        ]
+    }
+
+    /// Checks that a stranger with `headers` is told of them what is told of what there is not.
+    async fn are_not_there(
+        &self,
+        stranger: &Client,
+        operations: &[(Method, String)],
+        headers: &HeaderMap,
+    ) -> Result<()> {
+        let names = self.names();
+        for (method, path) in operations {
+            let foreign = answered(stranger, method, path, &names, headers).await?;
+            let none = answered(stranger, method, path, &NOTHING, headers).await?;
+            assert_eq!(foreign, none, "{method} {path}");
+            if path.contains("/actions/") {
+                let ad_hoc = [("/actions", self.mark.as_str())];
+                let ad_hoc = answered(stranger, method, path, &ad_hoc, headers).await?;
+                assert_eq!(ad_hoc, none, "{method} {path}");
+            }
+            // What is an admin's to do is refused before anything is looked for.
+            let is_refused = match foreign.0 {
+                400 | 404 => true,
+                401 => path.ends_with("/webhook"),
+                status => status == 403 && path.contains("quotas"),
+            };
+            assert!(is_refused, "{method} {path}: {foreign:?}");
+        }
+        for list in LISTS {
+            for query in ["", "?limit=1", "?sort_dirs=desc"] {
+                let path = format!("{list}{query}");
+                let answer = stranger.send(Method::GET, &path, headers.clone(), None);
+                let text = answer.await?.text();
+                for secret in self.secrets() {
+                    assert!(!text.contains(secret), "{path}: {text}");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of nothing that there is, in place of [`Belongings::names`].
+const NOTHING: [(&str, &str); 8] = [
+    ("/v2/executions", UNKNOWN),
+    ("/v2/tasks", UNKNOWN),
+    ("action_executions", UNKNOWN),
+    ("/actions", "prose.context"),
+    ("/v2/workflows", UNKNOWN),
+    ("quotas", UNKNOWN),
+    ("event_triggers", UNKNOWN),
+    ("", "prose"),
+];
+
+const UNKNOWN: &str = "0196a1b2-0000-7000-8000-000000000001";
+
+const LISTS: [&str; 12] = [
+    "/v1/environments",
+    "/v2/action_executions",
+    "/v2/actions",
+    "/v2/cron_triggers",
+    "/v2/environments",
+    "/v2/event_triggers",
+    "/v2/executions",
+    "/v2/modules",
+    "/v2/quotas",
+    "/v2/tasks",
+    "/v2/workbooks",
+    "/v2/workflows",
+];
+
 #[tokio::test]
 async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Result<()> {
     let cloud = Cloud::a()?;
@@ -294,68 +466,15 @@ async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Res
     let theirs = host.client()?.with_token(&victim.token().await?.secret);
     let own_token = attacker.token().await?.secret;
     let ours = host.client()?.with_token(&own_token);
-    let mark = unique("mark");
-    theirs
-        .push("probe", guests::guest("probe")?)
-        .await?
-        .expect(201)?;
-    let run = theirs
-        .run("std.async_noop")
-        .member("description", json!(mark));
-    let kept = id_of(&run.created().await?)?;
+    let belongings = Belongings::make(&theirs, &victim.project_id).await?;
     let before = theirs.get("/v2/modules/probe").await?.expect(200)?;
-    let environment = json!({ "name": mark, "variables": {} });
-    theirs
-        .send_json(Method::POST, "/v2/environments", &environment)
-        .await?
-        .expect(201)?;
-
-    let unknown = "0196a1b2-0000-7000-8000-000000000001";
-    let real = [
-        ("action_executions", kept.as_str()),
-        ("/actions", "probe.context"),
-        ("environments", mark.as_str()),
-        ("quotas", victim.project_id.as_str()),
-    ];
-    let not = [
-        ("action_executions", unknown),
-        ("/actions", "prose.context"),
-        ("quotas", unknown),
-        ("", "prose"),
-    ];
     let operations = operations(&ours).await?;
     assert!(operations.len() > 10, "{operations:?}");
-    let lists = [
-        "/v2/action_executions",
-        "/v2/actions",
-        "/v2/environments",
-        "/v2/modules",
-        "/v2/quotas",
-    ];
-    let lists = lists
-        .iter()
-        .flat_map(|list| ["", "?limit=1", "?sort_dirs=desc"].map(|query| format!("{list}{query}")));
-    let lists: Vec<String> = lists.chain(["/v1/environments".to_owned()]).collect();
     for form in forms(&victim, &own_token, &third.token().await?.secret) {
         let headers = e2e::client::headers(form.headers.clone())?;
-        for (method, path) in &operations {
-            let foreign = answered(&ours, method, path, &real, &headers).await?;
-            let none = answered(&ours, method, path, &not, &headers).await?;
-            assert_eq!(foreign, none, "{method} {path}, {}", form.name);
-            // What is an admin's to do is refused before anything is looked for.
-            let is_refused =
-                matches!(foreign.0, 400 | 404) || foreign.0 == 403 && path.contains("quotas");
-            assert!(is_refused, "{method} {path}, {}: {foreign:?}", form.name);
-        }
-        for path in &lists {
-            let text = ours
-                .send(Method::GET, path, headers.clone(), None)
-                .await?
-                .text();
-            for secret in [&kept, &mark, &victim.project_id, "probe"] {
-                assert!(!text.contains(secret), "{path}, {}: {text}", form.name);
-            }
-        }
+        belongings
+            .are_not_there(&ours, &operations, &headers)
+            .await?;
         // What it runs is its own, wherever it works, or is not run at all.
         let run = ours
             .run("std.echo")
@@ -374,13 +493,18 @@ async fn in_no_form_does_a_false_target_show_change_or_tell_of_anything() -> Res
         }
         let run = ours.run("probe.context").headers(form.headers)?;
         let words = run.send().await?.fault(400)?;
-        assert!(!words.contains(&mark), "{words}");
+        assert!(!words.contains(&belongings.mark), "{words}");
     }
 
-    assert_eq!(listed(&theirs).await?, std::slice::from_ref(&kept));
+    assert!(listed(&theirs).await?.contains(&belongings.run));
+    let execution = theirs.execution(&belongings.execution).await?;
+    let run = theirs
+        .action_execution(&belongings.run)
+        .await?
+        .expect(200)?;
     assert_eq!(
-        theirs.action_execution(&kept).await?.expect(200)?["state"],
-        "RUNNING"
+        (&execution["state"], &run["state"]),
+        (&json!("RUNNING"), &json!("RUNNING"))
     );
     assert_eq!(theirs.get("/v2/modules/probe").await?.expect(200)?, before);
     Ok(())
@@ -395,10 +519,7 @@ async fn filters_and_markers_tell_nothing_of_other_projects() -> Result<()> {
     let ours = host.client()?.with_token(&other.token().await?.secret);
     let kept = id_of(&theirs.run("std.async_noop").created().await?)?;
     let own = id_of(&ours.run("std.async_noop").created().await?)?;
-    let (nobody, unknown) = (
-        "0123456789abcdef0123456789abcdef",
-        "0196a1b2-0000-7000-8000-000000000001",
-    );
+    let nobody = "0123456789abcdef0123456789abcdef";
 
     for query in [
         "project_id=PROJECT",
@@ -420,7 +541,7 @@ async fn filters_and_markers_tell_nothing_of_other_projects() -> Result<()> {
         let mut answers = Vec::new();
         for (project, execution) in [
             (victim.project_id.as_str(), kept.as_str()),
-            (nobody, unknown),
+            (nobody, UNKNOWN),
         ] {
             let path = path
                 .replace("PROJECT", project)

@@ -238,3 +238,88 @@ async fn a_poller_reads_the_environments_of_all_tenants() -> Result<()> {
     );
     Ok(())
 }
+
+/// One succeeds or fails as its environment says, one waits until it is told to go on.
+const DEPLOYMENTS: &str = "
+version: '2.0'
+deploy:
+  tasks:
+    choose:
+      on-success:
+        - well: <% env().key = fine %>
+        - badly: <% env().key != fine %>
+    well: {action: std.noop}
+    badly: {action: std.fail}
+wait:
+  tasks:
+    wait: {action: std.async_noop}
+above:
+  tasks:
+    call: {workflow: wait}
+";
+
+#[tokio::test]
+async fn an_environment_has_the_status_of_the_executions_that_name_it() -> Result<()> {
+    let setting = Setting::new().await?;
+    let [owner, stranger] = [0, 1].map(|user| &setting.users[user].client);
+    let id = id_of(&setting.users[0].environment)?;
+    for client in [owner, stranger] {
+        client.create_workflows(DEPLOYMENTS).await?;
+    }
+    let status = async |client: &Client| -> Result<(String, String)> {
+        let list = client.get("/v1/environments").await?.expect(200)?;
+        let listed = list["environments"][0]["status"].as_str();
+        let listed = listed.context("no status")?.to_owned();
+        let id = id_of(&list["environments"][0])?;
+        let shown = client.get(&format!("/v1/environments/{id}")).await?;
+        let shown = shown.expect(200)?["status"].as_str().map(str::to_owned);
+        Ok((listed, shown.context("no status")?))
+    };
+    let both = |word: &str| (word.to_owned(), word.to_owned());
+    let named = |workflow| owner.start(workflow).params(json!({ "env": "prod" }));
+    assert_eq!(status(owner).await?, both("ready"));
+
+    // Variables that are given, not named, are no environment; nor does it matter who else has one of that name.
+    let given = owner
+        .start("deploy")
+        .params(json!({ "env": { "key": "bad" } }));
+    assert_eq!(given.ended().await?["state"], "ERROR");
+    let theirs = stranger.start("deploy").params(json!({ "env": "prod" }));
+    assert_eq!(theirs.ended().await?["state"], "ERROR");
+    assert_eq!(status(owner).await?, both("ready"));
+    assert_eq!(status(stranger).await?, both("deploy failure"));
+
+    let waiting = named("above").id().await?;
+    assert_eq!(status(owner).await?, both("deploying"));
+    // It goes on, whatever ends meanwhile.
+    assert_eq!(named("deploy").ended().await?["state"], "ERROR");
+    assert_eq!(status(owner).await?, both("deploying"));
+    let rows = setting.murano(0).rows(&["environment-list"]).await?;
+    assert_eq!(rows[0][2], "deploying");
+    owner
+        .update_execution(&waiting, json!({ "state": "CANCELLED" }))
+        .await?;
+    owner.ended(&waiting).await?;
+    assert_eq!(status(owner).await?, both("deploy failure"));
+
+    let fine = json!({ "name": "prod", "variables": { "key": "fine" } });
+    let fine = owner.send_json(Method::PUT, "/v2/environments", &fine);
+    fine.await?.expect(200)?;
+    let last = named("deploy").ended().await?;
+    assert_eq!(last["state"], "SUCCESS", "{last}");
+    assert_eq!(status(owner).await?, both("ready"));
+    let rows = setting.murano(0).rows(&["environment-show", &id]).await?;
+    assert!(
+        rows.iter().any(|row| row == &["status", "ready"]),
+        "{rows:?}"
+    );
+
+    // What is repeated names the environment as well.
+    let failed = owner.get("/v2/executions?state=ERROR&sort_dirs=desc&limit=1");
+    let failed = id_of(&failed.await?.expect(200)?["executions"][0])?;
+    let again = json!({ "source_execution_id": failed });
+    let again = owner.send_json(Method::POST, "/v2/executions", &again);
+    owner.ended(&id_of(&again.await?.expect(201)?)?).await?;
+    assert_eq!(status(owner).await?, both("deploy failure"));
+    Ok(())
+}

@@ -154,6 +154,8 @@ async fn what_a_project_has_survives_a_kill_with_what_it_is_counted_from() -> Re
     for name in [
         "stored_action_executions",
         "running_action_executions",
+        "stored_executions",
+        "running_executions",
         "modules",
         "bytes",
     ] {

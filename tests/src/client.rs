@@ -125,6 +125,13 @@ impl Client {
             .await
     }
 
+    /// `POST` or `PUT` of a document of text, as Mistral's clients send definitions.
+    pub async fn send_text(&self, method: Method, path: &str, document: &str) -> Result<Answer> {
+        let headers = headers([("content-type", "text/plain")])?;
+        self.send(method, path, headers, Some(document.into()))
+            .await
+    }
+
     // ---- Modules.
 
     /// Uploads a component as a private module.

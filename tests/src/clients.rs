@@ -27,10 +27,12 @@ pub(crate) async fn run(
         .await
         .with_context(|| format!("{name} does not start: run scripts/setup clients"))?;
     let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = String::from_utf8(output.stdout)?;
+    // Of what it does to several objects, the stock client prints there why one is refused.
     ensure!(
         output.status.success(),
-        "{name} {} failed: {stderr}",
+        "{name} {} failed: {stderr}{stdout}",
         arguments.join(" ")
     );
-    Ok(String::from_utf8(output.stdout)?)
+    Ok(stdout)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -34,9 +34,18 @@ pub struct Gateway {
 impl Gateway {
     /// A gate before the server that listens on a socket file, now or later.
     pub async fn before(server: &Path) -> Result<Self> {
+        Self::of(Server::Socket(server.to_owned())).await
+    }
+
+    /// A gate before the server that listens on a port of this machine, now or later.
+    pub async fn before_port(port: u16) -> Result<Self> {
+        Self::of(Server::Port(port)).await
+    }
+
+    async fn of(server: Server) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (address, gate) = (listener.local_addr()?, watch::Sender::new(Gate::Open));
-        let (server, seen) = (server.to_owned(), gate.subscribe());
+        let seen = gate.subscribe();
         let task = tokio::spawn(async move {
             let mut talks = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
@@ -48,6 +57,11 @@ impl Gateway {
             gate,
             task,
         })
+    }
+
+    /// Where the gate stands.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The address of a path behind the gate.
@@ -67,13 +81,36 @@ impl Drop for Gateway {
     }
 }
 
-async fn pass_on(client: TcpStream, server: PathBuf, mut gate: watch::Receiver<Gate>) {
+/// Where the server listens.
+#[derive(Clone, Debug)]
+enum Server {
+    Socket(PathBuf),
+    Port(u16),
+}
+
+async fn pass_on(client: TcpStream, server: Server, gate: watch::Receiver<Gate>) {
     // Nobody behind it: the client's connection is closed.
-    let Ok(server) = UnixStream::connect(server).await else {
-        return;
-    };
+    match server {
+        Server::Socket(path) => {
+            if let Ok(server) = UnixStream::connect(path).await {
+                pass_between(client, server, gate).await;
+            }
+        }
+        Server::Port(port) => {
+            if let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await {
+                pass_between(client, server, gate).await;
+            }
+        }
+    }
+}
+
+async fn pass_between(
+    client: TcpStream,
+    server: impl AsyncRead + AsyncWrite,
+    mut gate: watch::Receiver<Gate>,
+) {
     let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
+    let (mut from_server, mut to_server) = tokio::io::split(server);
     let mut passage = gate.clone();
     let there = async {
         let mut bytes = vec![0; 16 << 10];

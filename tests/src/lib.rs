@@ -8,10 +8,12 @@
     reason = "a missing member of a JSON value is null"
 )]
 
+pub mod broker;
 pub mod client;
 mod clients;
 pub mod cloud;
 pub mod evil;
+pub mod executions;
 pub mod faults;
 pub mod gate;
 pub mod guests;
@@ -22,8 +24,10 @@ pub mod marks;
 pub mod mistral;
 pub mod murano;
 pub mod oidc;
+pub mod peer;
 pub mod wait;
 pub mod wire;
+pub mod workflows;
 
 use std::path::PathBuf;
 
@@ -51,6 +55,24 @@ fn target_folder() -> PathBuf {
 /// A name that no other test has.
 pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{}", uuid::Uuid::now_v7().simple())
+}
+
+/// A file that holds a text, for as long as it is kept.
+#[derive(Debug)]
+pub struct TextFile(tempfile::NamedTempFile);
+
+impl TextFile {
+    /// Writes it.
+    pub fn new(text: &str) -> anyhow::Result<Self> {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), text)?;
+        Ok(Self(file))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &str {
+        self.0.path().to_str().unwrap_or_default()
+    }
 }
 
 /// A client of ours: no proxies, no redirects, and one TLS provider for the whole process.

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
 mod lists;
+mod workflows;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -39,14 +40,17 @@ type Measured = BTreeMap<String, f64>;
 async fn main() -> Result<()> {
     let as_json = std::env::args().any(|argument| argument == "--json");
     let mut measured = Measured::new();
-    store_rates(&mut measured)?;
-    start_and_idle(&mut measured).await?;
-    loads(&mut measured).await?;
-    waiting(&mut measured).await?;
-    neighbor(&mut measured).await?;
-    auth(&mut measured).await?;
-    lists::lists(&mut measured).await?;
-    ratios(&mut measured)?;
+    if !std::env::args().any(|argument| argument == "--workflows") {
+        store_rates(&mut measured)?;
+        start_and_idle(&mut measured).await?;
+        loads(&mut measured).await?;
+        waiting(&mut measured).await?;
+        neighbor(&mut measured).await?;
+        auth(&mut measured).await?;
+        lists::lists(&mut measured).await?;
+        ratios(&mut measured)?;
+    }
+    workflows::workflows(&mut measured).await?;
     if as_json {
         println!("{}", serde_json::to_string_pretty(&measured)?);
     } else {
