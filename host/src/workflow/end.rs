@@ -141,6 +141,8 @@ impl Step<'_, '_, '_, '_> {
             task.state_info = Some(format!("Delayed by 'retry' policy [delay={delay}]"));
             task.finished_at = None;
             task.items = None;
+            // Its `timeout` may have ended it in `wait-before`.
+            task.policies.is_before_done = true;
             task.policies.retries = task.policies.retries.saturating_add(1);
             task.policies.generation = task.policies.generation.saturating_add(1);
         });

@@ -13,6 +13,15 @@ pub enum ChildId {
     Workflow(WorkflowExecutionId),
 }
 
+impl ChildId {
+    pub(super) const fn uuid(self) -> uuid::Uuid {
+        match self {
+            Self::Action(id) => id.uuid(),
+            Self::Workflow(id) => id.uuid(),
+        }
+    }
+}
+
 /// What a run of a task came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ended {

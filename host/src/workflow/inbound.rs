@@ -1,6 +1,9 @@
 //! What a task sees: worked out from the tasks that let it begin and what they published, and kept in mind.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 
@@ -11,31 +14,51 @@ use crate::{
 };
 
 impl Draft<'_> {
-    /// What the tasks before a task left to it.
+    /// What the tasks before a task left to it: always as it would be worked out from the records anew.
     pub(super) fn inbound(&mut self, id: TaskExecutionId) -> Context {
-        // Tasks may follow each other by the thousands: no recursion.
-        let most = self.counts().tasks as usize + 1;
+        if let Some(known) = self.known(id) {
+            return known.clone();
+        }
+        // Tasks may follow each other by the thousands: no recursion. A join that failed and begins anew may have led
+        // to a task that leads to it: each is entered once.
+        let mut entered = HashSet::new();
+        let mut passing = HashMap::new();
         let mut open = vec![id];
         while let Some(id) = open.last().copied() {
             let Some(task) = self.task(id).cloned() else {
                 open.pop();
                 continue;
             };
-            let missing = if self.known(id).is_some() {
-                Vec::new()
-            } else {
-                let before = before(&task);
-                let is_missing = |id: &TaskExecutionId| self.known(*id).is_none();
-                before.into_iter().filter(is_missing).collect()
+            let before = before(&task);
+            if self.known(id).is_none() && entered.insert(id) {
+                let height = open.len();
+                let is_missing =
+                    |id: &TaskExecutionId| self.known(*id).is_none() && !entered.contains(id);
+                open.extend(before.iter().copied().filter(is_missing));
+                if open.len() > height {
+                    continue;
+                }
+            }
+            open.pop();
+            if self.known(id).is_some() || passing.contains_key(&id) {
+                continue;
+            }
+            // More may come in at a join that waits, and what runs again may leave something else.
+            let stays =
+                task.state != State::Waiting && before.iter().all(|id| self.is_settled(*id));
+            let mut left = before.iter().map(|id| self.left_by(*id, &passing));
+            let context = match before.as_slice() {
+                [_] => left.next().unwrap_or_default(),
+                _ => Context::merge(left.collect()),
             };
-            if missing.is_empty() || open.len() > most {
-                open.pop();
-                self.remember(&task);
+            if stays {
+                self.changes.memo.inbound.insert(id, context);
             } else {
-                open.extend(missing);
+                passing.insert(id, context);
             }
         }
-        self.known(id).cloned().unwrap_or_default()
+        let known = self.known(id).or_else(|| passing.get(&id));
+        known.cloned().unwrap_or_default()
     }
 
     /// What a task leaves to those after it.
@@ -44,11 +67,11 @@ impl Draft<'_> {
             return known.clone();
         }
         let inbound = self.inbound(id);
-        let Some(task) = self.task(id).cloned() else {
+        let Some(task) = self.task(id) else {
             return inbound;
         };
         let outbound = inbound.publish(object(&task.published));
-        if task.state.is_completed() {
+        if self.is_settled(id) {
             let memo = &mut self.changes.memo.outbound;
             memo.insert(id, outbound.clone());
         }
@@ -88,28 +111,23 @@ impl Draft<'_> {
         Variables::new(layers.chain(context.layers()).chain(below))
     }
 
-    fn remember(&mut self, task: &TaskExecution) {
-        if self.known(task.id).is_some() {
-            return;
-        }
-        let context = match before(task).as_slice() {
-            [] => Context::default(),
-            [one] => self.left_by(*one),
-            several => Context::merge(several.iter().map(|id| self.left_by(*id)).collect()),
-        };
-        // More may come in at a join that waits.
-        if task.state != State::Waiting {
-            self.changes.memo.inbound.insert(task.id, context);
+    /// What a task leaves whose own view is known or among `passing`; nothing when it is being worked out.
+    fn left_by(
+        &mut self,
+        id: TaskExecutionId,
+        passing: &HashMap<TaskExecutionId, Context>,
+    ) -> Context {
+        match (passing.get(&id), self.task(id)) {
+            (Some(context), Some(task)) => context.publish(object(&task.published)),
+            (None, Some(_)) if self.known(id).is_some() => self.outbound(id),
+            (_, _) => Context::default(),
         }
     }
 
-    /// What a task leaves whose own view is known.
-    fn left_by(&mut self, id: TaskExecutionId) -> Context {
-        if self.known(id).is_some() || self.task(id).is_some_and(|task| before(task).is_empty()) {
-            self.outbound(id)
-        } else {
-            Context::default()
-        }
+    /// Whether what a task leaves stays as it is, unless somebody runs something again.
+    fn is_settled(&self, id: TaskExecutionId) -> bool {
+        self.task(id)
+            .is_some_and(|task| task.state.is_completed() && self.known(id).is_some())
     }
 
     fn known(&self, id: TaskExecutionId) -> Option<&Context> {

@@ -1,6 +1,6 @@
 //! How an execution ends: by itself when nothing is left, or stopped by a task, a caller or a fault.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use super::{
     text::{cut, object_or_text},
 };
 use crate::{
-    domain::{JsonText, State, TaskExecutionId},
+    domain::{JsonText, State, TaskExecution, TaskExecutionId},
     expr::Template,
     lang::WorkflowKind,
 };
@@ -125,15 +125,29 @@ impl Step<'_, '_, '_, '_> {
             );
         }
         let tasks = self.draft.tasks();
-        let led: std::collections::HashSet<_> = tasks
-            .iter()
-            .flat_map(|task| task.inbound.iter().map(|from| from.task_execution_id))
-            .collect();
+        let mut led = HashSet::new();
+        for task in &tasks {
+            let from = task.inbound.iter().map(|from| from.task_execution_id);
+            led.extend(from.filter(|from| !self.was_before(*from, task)));
+        }
         let ends = tasks
             .iter()
             .filter(|task| task.state.is_completed() && !led.contains(&task.id));
         let ends: Vec<TaskExecutionId> = ends.map(|task| task.id).collect();
         Ok(self.draft.together(&ends))
+    }
+
+    /// Whether the task `from` led to `task` when it failed as a join, before it began anew.
+    fn was_before(&self, from: TaskExecutionId, task: &TaskExecution) -> bool {
+        let Some(from) = self.draft.task(from) else {
+            return false;
+        };
+        let is_join = (self.draft.spec_of(from)).is_some_and(|spec| spec.join.is_some());
+        is_join && {
+            let runs = self.draft.children_of(from.id);
+            runs.first()
+                .is_some_and(|run| task.id.uuid() < run.id.uuid())
+        }
     }
 
     /// Ends the tasks under way. What follows from them is begun when the execution goes on after a rerun: they are

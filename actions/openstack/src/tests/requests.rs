@@ -256,7 +256,7 @@ fn further_inputs_go_where_the_row_says() {
     let request = request_of("neutron.list_networks", input, at, json!({"networks": []}));
     assert_eq!(
         query(&request),
-        [("fields", "id"), ("fields", "name"), ("name", "n")]
+        [("name", "n"), ("fields", "id"), ("fields", "name")]
     );
 
     let failure = zonda_sdk::testing::Test::new()

@@ -122,4 +122,21 @@ mod tests {
             panic!("{failed}");
         }
     }
+
+    #[test]
+    fn schedules_that_once_failed_end() {
+        for (seed, fault) in [
+            (127_162, "a join that failed led to what led to it"),
+            (129_250, "a task whose time was over in `wait-before`"),
+            (
+                356_133,
+                "a task that had published timed out in `wait-after`",
+            ),
+            (683_429, "a task that was run again published other things"),
+        ] {
+            if let Err(failed) = simulate(std::iter::once(seed)) {
+                panic!("{fault}: {failed}");
+            }
+        }
+    }
 }

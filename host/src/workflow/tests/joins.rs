@@ -217,3 +217,29 @@ wf:
     assert_eq!(world.task("j").state, State::Success);
     assert_eq!(world.state(), State::Success);
 }
+
+#[test]
+fn a_failed_join_may_lead_to_what_lets_it_begin() {
+    let world = World::new(
+        "version: '2.0'
+wf:
+  tasks:
+    begin: {on-success: [a, b]}
+    a: {publish: {a: 1}, on-success: j}
+    b: {publish: {b: '<% $.get(mended, no) %>'}, on-success: j, on-error: noop}
+    j: {join: all, on-error: mend, publish: {j: <% $.a %>}}
+    mend: {publish: {mended: 'yes'}, on-success: b}
+",
+    )
+    .script(
+        "b",
+        [Outcome::Failed(json!("x")), Outcome::Done(Value::Null)],
+    )
+    .run();
+    assert_eq!(world.names(), ["begin", "a", "b", "j", "mend", "b"]);
+    assert_eq!(world.task("j").state, State::Success);
+    let output = world.output();
+    for (name, value) in [("a", 1.into()), ("b", json!("yes")), ("j", 1.into())] {
+        assert_eq!(output[name], value, "{output}");
+    }
+}

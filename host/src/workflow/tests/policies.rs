@@ -156,6 +156,13 @@ fn fail_on_turns_success_into_error_and_may_be_retried() {
 }
 
 #[test]
+fn a_timeout_in_wait_before_may_be_retried() {
+    let world = one("wait-before: 2\ntimeout: 1\nretry: {count: 1, delay: 0}").run();
+    assert_eq!(world.state(), State::Success);
+    assert_eq!(world.started.len(), 1);
+}
+
+#[test]
 fn policies_are_evaluated_and_what_is_no_number_is_refused() {
     let world = one("wait-before: <% 1 + 1 %>\nwait-after: <% 3 %>").run();
     assert_eq!(world.now, 1_000_000 + 5000);
