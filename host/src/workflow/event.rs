@@ -70,3 +70,21 @@ pub enum Event {
         task: TaskExecutionId,
     },
 }
+
+impl Event {
+    /// What brings an execution into `state`: holds it, lets it go on, or ends it.
+    #[must_use]
+    pub const fn towards(state: State) -> Self {
+        match state {
+            State::Paused => Self::Pause,
+            State::Running => Self::Resume,
+            State::Success
+            | State::Error
+            | State::Cancelled
+            | State::Skipped
+            | State::Idle
+            | State::Waiting
+            | State::Delayed => Self::Stop(state, None),
+        }
+    }
+}

@@ -123,15 +123,12 @@ impl Executions {
         }
     }
 
-    /// Forgets those of `actors` that were not used for the longest, until at most `limit` are left.
-    fn evict(&self, limit: usize) {
+    /// Forgets what is known of nothing, and what was not used for the longest, until at most `limit` are left.
+    fn evict(&self, id: WorkflowExecutionId, limit: usize) {
         let mut actors = self.actors();
-        let is_idle = |actor: &Arc<Actor>| {
-            let inner = actor.lock();
-            // Whoever is about to post has a claim on it.
-            Arc::strong_count(actor) == 1 && !inner.is_busy && inner.letters.is_empty()
-        };
-        actors.retain(|_, actor| !is_idle(actor) || actor.lock().loaded.is_some());
+        if (actors.get(&id)).is_some_and(|actor| is_idle(actor) && actor.lock().loaded.is_none()) {
+            actors.remove(&id);
+        }
         if actors.len() <= limit {
             return;
         }
@@ -143,10 +140,13 @@ impl Executions {
         for (_, id) in idle.into_iter().take(surplus) {
             actors.remove(&id);
         }
-        drop(actors);
-        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
-        roots.retain(|_, root| root.strong_count() > 0);
     }
+}
+
+fn is_idle(actor: &Arc<Actor>) -> bool {
+    let inner = actor.lock();
+    // Whoever is about to post has a claim on it.
+    Arc::strong_count(actor) == 1 && !inner.is_busy && inner.letters.is_empty()
 }
 
 impl Engine {
@@ -185,7 +185,8 @@ impl Engine {
             });
             self.executions.put_back(&actor, loaded);
         }
+        let id = actor.id;
         drop(actor);
-        self.executions.evict(self.settings.cached_executions);
+        self.executions.evict(id, self.settings.cached_executions);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Cause, Content};
 use crate::{
-    domain::{Job, State, Work, WorkflowExecutionId},
+    domain::{Job, Work, WorkflowExecutionId},
     engine::{Engine, Error},
     workflow::Event,
 };
@@ -19,20 +19,7 @@ impl Engine {
             Work::EndExecution(id) => (id, Content::Event(Event::DeadlinePassed)),
             Work::SubWorkflowChanged(id, run) => (id, Content::SubWorkflowChanged(run)),
             Work::ActionChanged(id, run) => (id, Content::ActionChanged(run)),
-            Work::ChangeExecution(id, state) => {
-                let event = match state {
-                    State::Paused => Event::Pause,
-                    State::Running => Event::Resume,
-                    State::Success
-                    | State::Error
-                    | State::Cancelled
-                    | State::Skipped
-                    | State::Idle
-                    | State::Waiting
-                    | State::Delayed => Event::Stop(state, None),
-                };
-                (id, Content::Event(event))
-            }
+            Work::ChangeExecution(id, state) => (id, Content::Event(Event::towards(state))),
         };
         self.tell(id, content, Cause::Job(job.clone())).await
     }

@@ -89,6 +89,10 @@ impl Engine {
             env: Arc::new(self.open_environment(root)?),
             source,
         });
+        // Before it grows: those that nobody has any more.
+        if roots.len() == roots.capacity() {
+            roots.retain(|_, open| open.strong_count() > 0);
+        }
         roots.insert(root.id, Arc::downgrade(&open));
         Ok(open)
     }

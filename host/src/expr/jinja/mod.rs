@@ -6,6 +6,8 @@
 //! questions in the same order.
 
 mod filters;
+#[cfg(test)]
+mod fuzz;
 mod methods;
 #[cfg(test)]
 mod tests;

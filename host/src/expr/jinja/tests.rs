@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 use crate::expr::{Bounds, Budget, Call, Error, Scope, Template, Variables};
 
 /// Data, and answers to what is asked.
-struct Data {
+pub(super) struct Data {
     variables: Variables,
     budget: Budget,
     asked: RefCell<Vec<Call>>,
 }
 
 impl Data {
-    fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds) -> Self {
         let data: Map<String, Value> =
             serde_json::from_str(include_str!("answers/data.json")).unwrap();
         Self {

@@ -147,11 +147,15 @@ impl Draft<'_> {
                 }
             }
         }
+        // What may run several times comes in at a join again, before or after it has begun.
+        let mut runs_again = vec![false; count];
         self.line("  tasks:");
         for task in 0..count {
             let _ = writeln!(self.text, "    t{task}:");
             self.callee();
+            runs_again[task] |= is_looped && task == 1;
             if inbound[task] > 1 && self.chance(0.75) {
+                self.is_racy |= runs_again[task];
                 let join = match self.random.random_range(0..10) {
                     0 => "one".to_owned(),
                     1 if inbound[task] > 2 => "2".to_owned(),
@@ -160,6 +164,11 @@ impl Draft<'_> {
                 // The others that come in may be seen or not.
                 self.is_racy |= join != "all";
                 let _ = writeln!(self.text, "      join: {join}");
+            } else {
+                runs_again[task] |= inbound[task] > 1;
+            }
+            for (to, _) in &leads[task] {
+                runs_again[*to] |= runs_again[task];
             }
             self.policies();
             if self.chance(0.5) {

@@ -233,20 +233,7 @@ impl World {
                 };
                 (*parent, event)
             }
-            Message::Move(id, state) => {
-                let event = match state {
-                    State::Paused => Event::Pause,
-                    State::Running => Event::Resume,
-                    State::Success
-                    | State::Error
-                    | State::Cancelled
-                    | State::Skipped
-                    | State::Idle
-                    | State::Waiting
-                    | State::Delayed => Event::Stop(*state, None),
-                };
-                (*id, event)
-            }
+            Message::Move(id, state) => (*id, Event::towards(*state)),
         };
         self.history.push(format!("{:>6} {id} {event:?}", self.now));
         let changes = self.step(id, &event)?;
@@ -547,12 +534,10 @@ impl World {
                 .entry(format!("{name}: {}", kept.execution.state))
                 .or_default() += 1;
             for task in kept.tasks.values() {
-                let line = format!(
-                    "{name}.{}: {} {:?}",
-                    task.name,
-                    task.state,
-                    task.published.as_str()
-                );
+                // Views that meet bring their members in the order in which they came.
+                let mut published: Value = task.published.to().unwrap_or_default();
+                published.sort_all_objects();
+                let line = format!("{name}.{}: {} {published}", task.name, task.state);
                 *course.entry(line).or_default() += 1;
             }
         }

@@ -366,18 +366,7 @@ impl World {
                 self.timers.push((due, of, timer));
             }
             Command::MoveChild(ChildId::Workflow(id), state) => {
-                let event = match state {
-                    State::Paused => Event::Pause,
-                    State::Running => Event::Resume,
-                    State::Success
-                    | State::Error
-                    | State::Cancelled
-                    | State::Skipped
-                    | State::Idle
-                    | State::Waiting
-                    | State::Delayed => Event::Stop(state, None),
-                };
-                self.todo.push_back((id, event));
+                self.todo.push_back((id, Event::towards(state)));
             }
             Command::MoveChild(id, state) => {
                 let is_it = |action: &Action| action.id == id;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime};
+use chrono::{DateTime, Datelike as _, FixedOffset, NaiveDateTime};
 
 type Moment = DateTime<FixedOffset>;
 
@@ -23,6 +23,8 @@ pub(super) fn format(moment: &Moment, format: &str) -> Result<String, String> {
         match (c, if c == '%' { rest.next() } else { None }) {
             ('%', Some('f')) => pattern.push_str("%6f"),
             ('%', Some('Z')) => pattern.push_str(if is_utc(moment) { "UTC" } else { "" }),
+            // Python does not fill it up.
+            ('%', Some('Y')) => pattern.push_str(&moment.year().to_string()),
             ('%', Some(sign)) => pattern.extend(['%', sign]),
             ('%', None) => pattern.push_str("%%"),
             (c, _) => pattern.push(c),
@@ -99,6 +101,7 @@ fn in_utc(local: NaiveDateTime) -> Moment {
     Moment::from_naive_utc_and_offset(local, UTC)
 }
 
+// Full names also read as their abbreviations.
 const DATES: [&str; 14] = [
     "%Y-%m-%d",
     "%Y/%m/%d",
@@ -106,13 +109,13 @@ const DATES: [&str; 14] = [
     "%m/%d/%Y",
     "%m-%d-%Y",
     "%d.%m.%Y",
-    "%d %b %Y",
-    "%b %d %Y",
-    "%b %d, %Y",
-    "%a, %d %b %Y",
-    "%a %b %d %Y",
-    "%a %d %b %Y",
-    "%d-%b-%Y",
+    "%d %B %Y",
+    "%B %d %Y",
+    "%B %d, %Y",
+    "%A, %d %B %Y",
+    "%A %B %d %Y",
+    "%A %d %B %Y",
+    "%d-%B-%Y",
     "%Y-%m",
 ];
 const TIMES: [&str; 8] = [
