@@ -182,6 +182,64 @@ async fn an_execution_is_repeated_and_a_given_id_starts_it_once() -> Result<()> 
 }
 
 #[tokio::test]
+async fn executions_with_ids_of_the_callers_own_are_listed_by_age() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    client.create_workflows(WORKFLOWS).await?;
+    let (last, first) = (
+        "ffffffff-ffff-4fff-bfff-ffffffffffff",
+        "00000000-0000-4000-8000-000000000001",
+    );
+    let mut made = Vec::new();
+    for id in [Some(last), None, Some(first), None] {
+        let body = json!({ "workflow_name": "greet", "id": id });
+        let answer = client.send_json(Method::POST, "/v2/executions", &body);
+        let id = id_of(&answer.await?.expect(201)?)?;
+        client.execution_in(&id, "SUCCESS").await?;
+        made.push(id);
+    }
+    let mut newest_first = made.clone();
+    newest_first.reverse();
+    for (query, expected) in [
+        ("", made.clone()),
+        ("sort_dirs=desc&sort_keys=created_at", newest_first.clone()),
+        (
+            "state=SUCCESS&created_at=gte:2020-01-01 00:00:00",
+            made.clone(),
+        ),
+        ("created_at=gt:2999-01-01 00:00:00", Vec::new()),
+        (&format!("id={last}"), vec![last.to_owned()]),
+        (&format!("marker={last}"), made[1..].to_vec()),
+        (
+            &format!("marker={first}&workflow_name=greet"),
+            made[3..].to_vec(),
+        ),
+        (
+            &format!("marker={first}&sort_keys=workflow_name"),
+            made[3..].to_vec(),
+        ),
+    ] {
+        let answer = client.get(&format!("/v2/executions?{query}")).await?;
+        assert_eq!(
+            ids(&answer.expect(200)?, "executions")?,
+            expected,
+            "{query}"
+        );
+    }
+    let unknown = "/v2/executions?marker=ffffffff-ffff-4fff-bfff-fffffffffffe";
+    client.get(unknown).await?.expect(400)?;
+    let gone = client.delete(&format!("/v2/executions/{last}")).await?;
+    gone.expect(204)?;
+    client
+        .get(&format!("/v2/executions/{last}"))
+        .await?
+        .expect(404)?;
+    let left = client.get("/v2/executions").await?.expect(200)?;
+    assert_eq!(ids(&left, "executions")?, made[1..]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_refused_in_mistrals_words() -> Result<()> {
     let host = Host::start().await?;
     let client = host.client()?;

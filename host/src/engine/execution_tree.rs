@@ -12,7 +12,7 @@ use crate::{
         ActionExecution, JsonText, Order, ProjectId, State, TaskExecution, TaskExecutionId,
         TaskKind, Timestamp, WorkflowExecution, WorkflowExecutionId,
     },
-    store::{self, Entity as _, List},
+    store::{self, Entity, List},
 };
 
 /// The most tasks and runs that one report shows.
@@ -221,7 +221,7 @@ impl Engine {
             return Ok(children);
         }
         loop {
-            let after = children.last().map(|child| child.id.uuid());
+            let after = children.last().map(Entity::age);
             let key = ("task_execution_id", task.id);
             let batch = self.batch_under(&task.project_id, key, after).await?;
             if batch.is_empty() || children.len() > MOST_EXECUTIONS {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{Engine, Error};
 use crate::{
     domain::{ActionExecution, JsonText, TaskExecution, TaskKind, WorkflowExecution},
-    store::Entity as _,
+    store::Entity,
 };
 
 /// The most bytes that a result has.
@@ -91,7 +91,7 @@ impl Engine {
                         let output = run.output.as_ref().map_or(NULL, JsonText::as_str);
                         results.take(index, run.state.is_completed().then_some(output))?;
                     }
-                    batch.last().map(|run| run.id())
+                    batch.last().map(Entity::age)
                 }
             };
             if last.is_none() {

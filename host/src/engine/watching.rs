@@ -22,7 +22,7 @@ use crate::{
         ActionExecution, ActionExecutionId, LogLine, Operation, RequestTrace, Seen, Sight, State,
         TaskExecution, Timestamp, WorkflowExecution, WorkflowExecutionId,
     },
-    store::{self, KeptJournal, Turn},
+    store::{self, Entity as _, KeptJournal, Turn},
 };
 
 /// How long after a look at the journals of runs under way the next one is.
@@ -444,7 +444,7 @@ impl Watch {
                 let batch: Vec<WorkflowExecution> =
                     engine.batch_under(&project, key, after).await?;
                 if let Some(last) = batch.last() {
-                    let after = Some(last.id.uuid());
+                    let after = Some(last.age());
                     self.todo.push(Step::Below { after, all });
                 }
                 // Each is younger than the one above it, which is known by then.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Entity, Kind};
+use super::{Entity, Kind, entity::age_of};
 use crate::domain::{
     ActionExecution, ActionExecutionId, AdHocAction, AuditEvent, Cell, CronTrigger, Environment,
     EventTrigger, Member, Module, ModuleVersion, ProjectId, ProjectQuotas, Scope, Sealed, Tallies,
@@ -222,6 +222,10 @@ impl Entity for WorkflowExecution {
 
     fn id(&self) -> Uuid {
         self.id.uuid()
+    }
+
+    fn age(&self) -> Uuid {
+        age_of(self.id.uuid(), self.created_at)
     }
 
     fn project(&self) -> Option<&ProjectId> {

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{Error, codec};
-use crate::domain::{ProjectId, Tallies};
+use crate::domain::{Digest, ProjectId, Tallies, Timestamp};
 
 /// The kinds of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +89,12 @@ impl Kind {
         }
     }
 
+    /// Whether callers may choose ids, so that those are of any version.
+    #[must_use]
+    pub const fn has_chosen_ids(self) -> bool {
+        matches!(self, Self::WorkflowExecution)
+    }
+
     /// The index keys by which its records are listed; another one needs the kept records to be written again.
     #[must_use]
     pub const fn index_names(self) -> &'static [&'static str] {
@@ -137,8 +143,10 @@ impl fmt::Display for Kind {
 pub struct Record {
     /// Its kind.
     pub kind: Kind,
-    /// Its id, UUID v7.
+    /// Its id.
     pub id: Uuid,
+    /// What lists are in the order of, a UUID v7: the id, but for one that a caller chose.
+    pub age: Uuid,
     /// The project whose it is; none for what the host ships.
     pub project: Option<ProjectId>,
     /// Counts up with each write, from 1.
@@ -168,6 +176,12 @@ pub trait Entity: Serialize + DeserializeOwned + Send {
     /// Its id.
     fn id(&self) -> Uuid;
 
+    /// What lists are in the order of; it stays the same. By default the id, a UUID v7; where callers may choose ids,
+    /// of its time.
+    fn age(&self) -> Uuid {
+        self.id()
+    }
+
     /// The project whose it is; none for what the host ships.
     fn project(&self) -> Option<&ProjectId>;
 
@@ -193,6 +207,23 @@ pub struct Kept<E> {
     pub version: u64,
 }
 
+/// The place in lists of what was made at `created_at` with an `id` that may be of any version: a UUID v7 stands for
+/// itself.
+#[must_use]
+pub(super) fn age_of(id: Uuid, created_at: Timestamp) -> Uuid {
+    if id.get_version_num() == 7 {
+        return id;
+    }
+    // No two ids share a place, also when somebody chooses them for that.
+    let digest = Digest::of(id.as_bytes());
+    let mut rest = [0; 10];
+    rest.iter_mut()
+        .zip(digest.as_bytes())
+        .for_each(|(to, from)| *to = *from);
+    let ms = u64::try_from(created_at.unix_ms()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(ms, &rest).into_uuid()
+}
+
 pub(super) fn encode<E: Entity>(entity: &E, version: u64) -> Record {
     let index_keys = entity.index_keys();
     debug_assert!(
@@ -205,6 +236,7 @@ pub(super) fn encode<E: Entity>(entity: &E, version: u64) -> Record {
     Record {
         kind: E::KIND,
         id: entity.id(),
+        age: entity.age(),
         project: entity.project().cloned(),
         version,
         tallies: entity.tallies(body.len() as u64),

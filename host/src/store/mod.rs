@@ -167,7 +167,7 @@ pub async fn list<E: Entity>(
         };
         let records = store.list(list.query::<E>(after, batch)).await?;
         let is_last = records.len() < batch;
-        after = records.last().map(|record| record.id);
+        after = records.last().map(|record| record.age);
         for record in &records {
             let kept = entity::decode::<E>(record)?;
             if keep(&kept.entity) {

@@ -39,11 +39,11 @@ pub async fn page<E: Entity>(
         store,
         request,
         marker: marker.transpose().map_err(|_| PageError::BadMarker)?,
-        ids: ids(request),
+        ages: ages(store, request).await?,
         listings: &listings,
     };
     let items = match Plan::of(request, &listings) {
-        Plan::Ids(order) => pages.by_id(order).await,
+        Plan::Ages(order) => pages.by_age(order).await,
         Plan::Index(sort, ids) => pages.by_index(sort, ids).await,
         Plan::Everything => pages.by_all().await,
     }?;
@@ -55,9 +55,9 @@ pub async fn page<E: Entity>(
 
 /// How a page is found.
 enum Plan {
-    /// Along ids in this direction.
-    Ids(Order),
-    /// Along an index key, and ids within equal values in this direction.
+    /// Along ages in this direction.
+    Ages(Order),
+    /// Along an index key, and ages within equal values in this direction.
     Index(Sort, Order),
     /// By a look at everything.
     Everything,
@@ -66,12 +66,12 @@ enum Plan {
 impl Plan {
     fn of<E>(request: &ListRequest<E>, listings: &[Listing]) -> Self {
         let Some(first) = request.sort.first() else {
-            return Self::Ids(Order::Ascending);
+            return Self::Ages(Order::Ascending);
         };
         let is_by_index = listings.iter().any(|listing| listing.index.is_some());
         let second = request.sort.get(1);
         match (first.column.walked, second) {
-            (Walked::ById, _) => Self::Ids(first.order),
+            (Walked::ById, _) => Self::Ages(first.order),
             (Walked::ByIndex, Some(second))
                 if second.column.walked == Walked::ById && !is_by_index =>
             {
@@ -86,12 +86,27 @@ impl Plan {
     }
 }
 
-/// The ids outside of which no object passes.
-fn ids<E>(request: &ListRequest<E>) -> RangeInclusive<Uuid> {
-    let bounds = request.filters.iter().filter_map(|filter| filter.ids());
-    bounds.fold(Uuid::nil()..=Uuid::max(), |all, some| {
-        *all.start().max(some.start())..=*all.end().min(some.end())
-    })
+/// The ages outside of which no object passes.
+async fn ages<E: Entity>(
+    store: &dyn Store,
+    request: &ListRequest<E>,
+) -> Result<RangeInclusive<Uuid>, Error> {
+    let mut all = Uuid::nil()..=Uuid::max();
+    for some in request.filters.iter().filter_map(|filter| filter.ids()) {
+        let (mut first, mut last) = some.into_inner();
+        if first == last && is_chosen::<E>(first) {
+            let record = store.find(E::KIND, first).await?;
+            first = record.map_or(first, |record| record.age);
+            last = first;
+        }
+        all = *all.start().max(&first)..=*all.end().min(&last);
+    }
+    Ok(all)
+}
+
+/// Whether `id` is one that tells nothing of its object's age.
+fn is_chosen<E: Entity>(id: Uuid) -> bool {
+    E::KIND.has_chosen_ids() && id.get_version_num() != 7
 }
 
 /// What every way to find a page works with.
@@ -100,7 +115,7 @@ struct Pages<'a, E: Entity + 'static> {
     request: &'a ListRequest<E>,
     marker: Option<Uuid>,
     /// Outside of which nothing passes.
-    ids: RangeInclusive<Uuid>,
+    ages: RangeInclusive<Uuid>,
     /// What the list may show.
     listings: &'a [Listing],
 }
@@ -109,10 +124,14 @@ struct Pages<'a, E: Entity + 'static> {
 type Row<E> = (Vec<Cell<'static>>, E);
 
 impl<'a, E: Entity + 'static> Pages<'a, E> {
-    async fn by_id(&self, order: Order) -> Result<Vec<E>, PageError> {
-        let after = start(order, &self.ids, self.marker).map(Position::from);
+    async fn by_age(&self, order: Order) -> Result<Vec<E>, PageError> {
+        let marker = match self.marker {
+            Some(id) if is_chosen::<E>(id) => Some(self.marked(id).await?.age),
+            other => other,
+        };
+        let after = start(order, &self.ages, marker).map(Position::from);
         let walk = self.walk(self.narrowed(), None, order, after, self.batch());
-        let is_within = |record: &Record| self.ids.contains(&record.id);
+        let is_within = |record: &Record| self.ages.contains(&record.age);
         self.first_of(walk, is_within).await
     }
 
@@ -123,7 +142,7 @@ impl<'a, E: Entity + 'static> Pages<'a, E> {
                 let value = record.index_value(sort.name).unwrap_or_default();
                 Some(Position {
                     value: value.to_owned(),
-                    id,
+                    age: record.age,
                 })
             }
             None => None,
@@ -160,13 +179,13 @@ impl<'a, E: Entity + 'static> Pages<'a, E> {
             None => None,
         };
         let order = Order::Ascending;
-        let start = start(order, &self.ids, None).map(Position::from);
+        let start = start(order, &self.ages, None).map(Position::from);
         let mut walk = self.walk(self.narrowed(), None, order, start, BATCH);
         let compare = |a: &Row<E>, b: &Row<E>| self.compare(a, b);
         let mut first: Vec<Row<E>> = Vec::new();
         let mut is_cut = false;
         while let Some(record) = walk.next().await? {
-            if !self.ids.contains(&record.id) {
+            if !self.ages.contains(&record.age) {
                 break;
             }
             let row = self.row(&record)?;
@@ -264,11 +283,11 @@ impl<'a, E: Entity + 'static> Pages<'a, E> {
     }
 }
 
-/// After which id a walk begins that shows `ids` from `marker` on.
-fn start(order: Order, ids: &RangeInclusive<Uuid>, marker: Option<Uuid>) -> Option<Uuid> {
+/// After which age a walk begins that shows `ages` from `marker` on.
+fn start(order: Order, ages: &RangeInclusive<Uuid>, marker: Option<Uuid>) -> Option<Uuid> {
     let edge = match order {
-        Order::Ascending => ids.start().as_u128().checked_sub(1),
-        Order::Descending => ids.end().as_u128().checked_add(1),
+        Order::Ascending => ages.start().as_u128().checked_sub(1),
+        Order::Descending => ages.end().as_u128().checked_add(1),
     };
     match (edge.map(Uuid::from_u128), marker) {
         (Some(edge), Some(marker)) => Some(match order {
@@ -305,10 +324,10 @@ impl Merged<'_> {
         }
         let heads = self.walks.iter().filter_map(Walk::head);
         let first = heads.min_by(|(a, query), (b, _)| query.compare(a, b));
-        let first = first.map(|(position, _)| position.id);
+        let first = first.map(|(position, _)| position.age);
         let mut found = None;
         for walk in &mut self.walks {
-            if walk.waiting.front().map(|record| record.id) == first {
+            if walk.waiting.front().map(|record| record.age) == first {
                 found = walk.waiting.pop_front().or(found);
             }
         }

@@ -16,9 +16,9 @@ pub struct Query {
     pub project: Option<ProjectId>,
     /// With this value of this index key.
     pub index: Option<(&'static str, String)>,
-    /// By the values of an index key, and ids within equal ones; by ids alone when none.
+    /// By the values of an index key, and ages within equal ones; by ages alone when none.
     pub sort: Option<Sort>,
-    /// By id.
+    /// By age.
     pub order: Order,
     /// Beginning after this position, in the order asked for. It need not exist.
     pub after: Option<Position>,
@@ -38,17 +38,17 @@ pub struct Sort {
 /// Where a record stands in a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    /// Its value of the key that the walk is sorted by; nothing in a walk by ids.
+    /// Its value of the key that the walk is sorted by; nothing in a walk by ages.
     pub value: String,
-    /// Its id.
-    pub id: Uuid,
+    /// Its [age](Record::age).
+    pub age: Uuid,
 }
 
 impl From<Uuid> for Position {
-    fn from(id: Uuid) -> Self {
+    fn from(age: Uuid) -> Self {
         Self {
             value: String::new(),
-            id,
+            age,
         }
     }
 }
@@ -60,7 +60,7 @@ impl Query {
         let value = self.sort.and_then(|sort| record.index_value(sort.name));
         Position {
             value: value.unwrap_or_default().to_owned(),
-            id: record.id,
+            age: record.age,
         }
     }
 
@@ -70,7 +70,7 @@ impl Query {
         let values = self.sort.map(|sort| sort.order.of(a.value.cmp(&b.value)));
         values
             .unwrap_or(Ordering::Equal)
-            .then_with(|| self.order.of(a.id.cmp(&b.id)))
+            .then_with(|| self.order.of(a.age.cmp(&b.age)))
     }
 }
 
@@ -129,7 +129,7 @@ pub struct List {
     pub index: Option<(&'static str, String)>,
     /// By age.
     pub order: Order,
-    /// Beginning after this id.
+    /// Beginning after the record of this [age](Entity::age).
     pub after: Option<Uuid>,
     /// At most so many, at least 1.
     pub limit: usize,

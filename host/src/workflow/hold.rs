@@ -54,10 +54,7 @@ impl Step<'_, '_, '_, '_> {
             match task.state {
                 State::Idle => self.run(id)?,
                 State::Delayed if task.policies.is_due => self.go_on(id)?,
-                State::Waiting => {
-                    let decided = self.decide(&task);
-                    self.settle_halt(id, "run task", decided)?;
-                }
+                State::Waiting => self.decide(id)?,
                 State::Running => self.catch_up_items(&task)?,
                 State::Cancelled if is_reopened && !task.processed => {
                     self.run_again(&task, true)?;

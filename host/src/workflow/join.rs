@@ -71,6 +71,7 @@ impl Step<'_, '_, '_, '_> {
         self.draft.change_task(id, self.now, |task| {
             task.state_info = Some(WAITING.to_owned());
         });
+        self.joins.push_back(id);
         self.begin_if_complete(id, join)
     }
 
@@ -86,14 +87,22 @@ impl Step<'_, '_, '_, '_> {
                 continue;
             };
             if (not_begun.iter()).any(|name| graph.leads_to_join(name, &task.name)) {
-                self.decide(&task)?;
+                self.try_to_decide(&task)?;
             }
         }
         Ok(())
     }
 
     /// Begins a join that waits, or ends it in ERROR when it can no longer begin.
-    pub(super) fn decide(&mut self, task: &TaskExecution) -> Result<(), Halt> {
+    pub(super) fn decide(&mut self, id: TaskExecutionId) -> Result<(), Needed> {
+        let Some(task) = self.draft.task(id).cloned() else {
+            return Ok(());
+        };
+        let decided = self.try_to_decide(&task);
+        self.settle_halt(id, "run task", decided)
+    }
+
+    fn try_to_decide(&mut self, task: &TaskExecution) -> Result<(), Halt> {
         let Some(join) = self.draft.spec_of(task).and_then(|spec| spec.join) else {
             return Ok(());
         };
@@ -127,14 +136,18 @@ impl Step<'_, '_, '_, '_> {
         is_hopeless.then_some(missing)
     }
 
-    /// Ends a join in ERROR that nothing leads to but joins that wait themselves.
-    pub(super) fn give_up(&mut self, id: TaskExecutionId) -> Result<(), Needed> {
-        let Some(task) = self.draft.task(id).cloned() else {
-            return Ok(());
-        };
-        let decided = self.decide(&task);
-        self.settle_halt(id, "run task", decided)?;
-        if self.draft.waiting().contains(&id) {
+    /// Nothing is under way but joins that wait: one of them can no longer begin, or they wait for each other, and the
+    /// oldest ends in ERROR.
+    pub(super) fn give_up(&mut self) -> Result<(), Needed> {
+        let waiting: Vec<_> = self.draft.waiting().iter().copied().collect();
+        for id in &waiting {
+            self.decide(*id)?;
+            if !self.draft.waiting().contains(id) {
+                return Ok(());
+            }
+        }
+        let oldest = waiting.first().and_then(|id| self.draft.task(*id)).cloned();
+        if let Some(task) = oldest {
             let arrived = self.arrived(&task);
             let graph = Arc::clone(&self.draft.base.graph);
             let inbound = graph.inbound(&task.name).iter();
@@ -142,7 +155,7 @@ impl Step<'_, '_, '_, '_> {
                 .filter(|name| !arrived.contains(*name))
                 .map(AsRef::as_ref)
                 .collect();
-            self.fail_join(id, &missing);
+            self.fail_join(task.id, &missing);
         }
         Ok(())
     }

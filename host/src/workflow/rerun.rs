@@ -106,8 +106,6 @@ impl Step<'_, '_, '_, '_> {
         if !waits {
             return self.run(id);
         }
-        let task = self.draft.task(id).cloned();
-        let decided = task.map_or(Ok(()), |task| self.decide(&task));
-        self.settle_halt(id, "run task", decided)
+        self.decide(id)
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Step<'d, 'b, 'm, 'a> {
     pub(super) now: Timestamp,
     /// Tasks that have ended, of which something may follow.
     pub(super) ended: VecDeque<TaskExecutionId>,
+    /// Joins that were made, of which some can perhaps never begin.
+    pub(super) joins: VecDeque<TaskExecutionId>,
     /// Steps that evaluations took so far.
     pub(super) spent: u64,
     /// Bytes of inputs that runs were begun with so far.
@@ -28,6 +30,7 @@ impl<'d, 'b, 'm, 'a> Step<'d, 'b, 'm, 'a> {
             draft,
             moment,
             ended: VecDeque::new(),
+            joins: VecDeque::new(),
             spent: 0,
             given: 0,
         }
@@ -85,19 +88,18 @@ impl<'d, 'b, 'm, 'a> Step<'d, 'b, 'm, 'a> {
                 self.follow(task, false)?;
                 continue;
             }
+            if let Some(join) = self.joins.pop_front() {
+                self.decide(join)?;
+                continue;
+            }
             let unfinished = self.draft.counts().unfinished as usize;
             if unfinished == 0 {
                 return self.finish();
             }
-            // Joins that wait for each other only.
-            let waiting = self.draft.waiting();
-            let Some(join) = waiting.first().copied() else {
-                return Ok(());
-            };
-            if waiting.len() < unfinished {
+            if self.draft.waiting().len() < unfinished {
                 return Ok(());
             }
-            self.give_up(join)?;
+            self.give_up()?;
         }
     }
 

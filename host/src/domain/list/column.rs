@@ -7,7 +7,7 @@ use super::{Cell, Filter};
 pub enum Walked {
     /// Not at all: every object that the list may show is looked at.
     Not,
-    /// By ids, which are UUID v7 and sort by age.
+    /// By age: in the order of ids, which are UUID v7 but for those that callers chose.
     ById,
     /// By the index key of the column's name, whose values are the cells' [index texts](Cell::index_text).
     ByIndex,

@@ -163,7 +163,7 @@ impl Engine {
                 project: Some(project.clone()),
                 index: index.clone(),
                 order: Order::Ascending,
-                after: found.last().map(Entity::id),
+                after: found.last().map(Entity::age),
                 limit: AT_ONCE,
                 is_filtered: true,
             };

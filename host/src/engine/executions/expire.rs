@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::{
     domain::{Order, ProjectId, Tally, Timestamp, WorkflowExecution},
     engine::{Engine, Error},
-    store::{self, Kept, List},
+    store::{self, Entity as _, Kept, List},
     telemetry::Chain,
 };
 
@@ -93,7 +93,7 @@ impl Engine {
             let Some(last) = batch.last() else {
                 return Ok(deleted);
             };
-            after = Some(last.entity.id.uuid());
+            after = Some(last.entity.age());
             for kept in &batch {
                 let execution = &kept.entity;
                 let is_root = execution.parent.is_none() && execution.state.is_completed();

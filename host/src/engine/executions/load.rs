@@ -213,7 +213,7 @@ impl Engine {
                 .batch_of(
                     index,
                     id.to_string(),
-                    found.last().map(|kept| kept.entity.id()),
+                    found.last().map(|kept| kept.entity.age()),
                 )
                 .await?;
             let is_last = batch.len() < BATCH;

@@ -68,6 +68,7 @@ fn record(id: u128, project: Option<&str>, name: &str, state: &str) -> Record {
     Record {
         kind: Kind::ActionExecution,
         id: Uuid::from_u128(id),
+        age: Uuid::from_u128(id),
         project: project.map(ProjectId::new),
         version: 1,
         body: format!("{id} {name}").into_bytes(),

@@ -22,7 +22,7 @@ use crate::{
     store::{Commit, Error, Kind, Position, Query, Record, Sort, Store, Wanted, Within, Write},
 };
 
-const KINDS: [Kind; 2] = [Kind::ActionExecution, Kind::Module];
+const KINDS: [Kind; 2] = [Kind::ActionExecution, Kind::WorkflowExecution];
 const PROJECTS: [&str; 3] = ["a", "ab", "b"];
 const NAMES: [&str; 3] = ["x", "xy", "x\0"];
 const TALLIES: [Tally; 2] = [Tally::Modules, Tally::Bytes];
@@ -127,7 +127,7 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
                 let query = Query {
                     kind,
                     project: project.map(ProjectId::new),
-                    index: index.map(|value| ("name", value.to_owned())),
+                    index: index.map(|value| (key_of(kind), value.to_owned())),
                     sort: None,
                     order: Order::Ascending,
                     after: None,
@@ -136,7 +136,8 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
                 compare_list(store, &model, &query).await;
             }
         }
-        for id in 0..6 {
+        // Ages are no ids.
+        for id in 0..13 {
             let id = Uuid::from_u128(id);
             assert_eq!(store.find(kind, id).await.unwrap(), model.find(kind, id));
         }
@@ -302,10 +303,11 @@ fn record(place: impl Strategy<Value = (Kind, Uuid)>) -> impl Strategy<Value = R
             |((kind, id), project, name, version, length, byte, (modules, bytes))| Record {
                 kind,
                 id,
+                age: age(kind, id),
                 project: project.map(ProjectId::new),
                 version,
                 body: vec![byte; length],
-                index_keys: vec![("name", name.to_owned())],
+                index_keys: vec![(key_of(kind), name.to_owned())],
                 tallies: Tallies::default()
                     .with(Tally::Modules, modules)
                     .with(Tally::Bytes, bytes),
@@ -313,10 +315,27 @@ fn record(place: impl Strategy<Value = (Kind, Uuid)>) -> impl Strategy<Value = R
         )
 }
 
+/// Every other id where callers may choose them is of another age.
+fn age(kind: Kind, id: Uuid) -> Uuid {
+    match id.as_u128() {
+        number if kind.has_chosen_ids() && number % 2 == 1 => Uuid::from_u128(12 - number),
+        _ => id,
+    }
+}
+
+/// The key that lists of `kind` are sorted by here.
+const fn key_of(kind: Kind) -> &'static str {
+    if kind.has_chosen_ids() {
+        "workflow_name"
+    } else {
+        "name"
+    }
+}
+
 fn query() -> impl Strategy<Value = Query> {
-    let position = (select(&NAMES[..]), (0..7u128)).prop_map(|(value, id)| Position {
+    let position = (select(&NAMES[..]), (0..13u128)).prop_map(|(value, age)| Position {
         value: value.to_owned(),
-        id: Uuid::from_u128(id),
+        age: Uuid::from_u128(age),
     });
     (
         select(&KINDS[..]),
@@ -330,15 +349,15 @@ fn query() -> impl Strategy<Value = Query> {
         .prop_map(|(kind, project, name, sort, order, after, limit)| Query {
             kind,
             project: project.map(ProjectId::new),
-            index: name.map(|value| ("name", value.to_owned())),
+            index: name.map(|value| (key_of(kind), value.to_owned())),
             sort: sort.map(|order| Sort {
-                name: "name",
+                name: key_of(kind),
                 order,
             }),
             order,
             after: after.map(|after| match sort {
                 Some(_) => after,
-                None => after.id.into(),
+                None => after.age.into(),
             }),
             limit,
         })

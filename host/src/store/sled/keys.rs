@@ -32,9 +32,14 @@ const TIME_BYTES: usize = 8;
 /// From where to where keys are looked at.
 pub(super) type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// Where the head of a record is kept.
+/// Where the head of a record is kept whose age is its id: in the list of all of its kind.
 pub(super) fn record(kind: Kind, id: Uuid) -> Vec<u8> {
     with_id(&listing(kind, None, None), id)
+}
+
+/// Where the head of a record is kept whose age is another.
+pub(super) fn aside(kind: Kind, id: Uuid) -> Vec<u8> {
+    with_id(&table(b'c', &[kind.as_str()]), id)
 }
 
 /// Where the `number`th further part of a long record is kept.
@@ -45,7 +50,7 @@ pub(super) fn part(kind: Kind, id: Uuid, version: u64, number: u32) -> Vec<u8> {
     key
 }
 
-/// The prefix under which a list of ids in order is kept: of a kind, of a project, with a value of an index key.
+/// The prefix under which a list is kept in the order of ages: of a kind, of a project, with a value of an index key.
 pub(super) fn listing(
     kind: Kind,
     project: Option<&ProjectId>,
@@ -171,7 +176,7 @@ pub(super) fn with_id(prefix: &[u8], id: Uuid) -> Vec<u8> {
     [prefix, id.as_bytes()].concat()
 }
 
-/// The bounds of the ids under `prefix` that come after `after` in `order`.
+/// The bounds of the ages under `prefix` that come after `after` in `order`.
 pub(super) fn page(prefix: &[u8], order: Order, after: Option<Uuid>) -> Bounds {
     let edge = |whole: Uuid| match after {
         Some(id) => Bound::Excluded(with_id(prefix, id)),
@@ -189,7 +194,7 @@ pub(super) fn page(prefix: &[u8], order: Order, after: Option<Uuid>) -> Bounds {
     }
 }
 
-/// The id at the end of a key.
+/// The id, or the age, at the end of a key.
 pub(super) fn id_of(key: &[u8]) -> Option<Uuid> {
     let start = key.len().checked_sub(ID_BYTES)?;
     Uuid::from_slice(key.get(start..)?).ok()

@@ -19,7 +19,7 @@ use super::{
 use crate::store::Error;
 
 /// The layout of keys and values that this build reads and writes.
-const LAYOUT: u32 = 4;
+const LAYOUT: u32 = 5;
 
 /// How often the folder's lock is tried, and how long each time is waited.
 const LOCK_TRIES: u32 = 25;

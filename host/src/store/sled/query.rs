@@ -1,4 +1,4 @@
-//! Walks along lists of ids in order: a page costs the same among a hundred and a million records.
+//! Walks along lists in the order of ages: a page costs the same among a hundred and a million records.
 
 use sled::Tree;
 
@@ -40,11 +40,11 @@ impl Walk<'_> {
         self.found.len() >= self.query.limit
     }
 
-    /// Finds what is in the list of ids under `prefix`, from the query's position on or from its beginning.
+    /// Finds what is in the list under `prefix`, from the query's position on or from its beginning.
     fn along(&mut self, prefix: &[u8], begins_after: bool) -> Result<(), Error> {
         let query = self.query;
         let after = query.after.as_ref().filter(|_| begins_after);
-        let after = after.map(|position| position.id);
+        let after = after.map(|position| position.age);
         let mut walk = self.tree.range(keys::page(prefix, query.order, after));
         while !self.is_full() {
             let next = match query.order {
@@ -52,10 +52,11 @@ impl Walk<'_> {
                 Order::Descending => walk.next_back(),
             };
             let Some(entry) = next else { break };
-            let (key, _) = entry.map_err(unavailable)?;
-            let Some(id) = keys::id_of(&key) else {
+            let (key, value) = entry.map_err(unavailable)?;
+            let Some(age) = keys::id_of(&key) else {
                 continue;
             };
+            let id = record::listed(&value).unwrap_or(age);
             // A commit may have moved the record to another list since the walk saw it in this one.
             if let Some((record, head)) = record::load(self.tree, query.kind, id)?
                 && head.is_listed(query.project.as_ref(), query.index.as_ref())

@@ -5,7 +5,7 @@
 //! second.
 
 use serde::{Deserialize, Serialize};
-use sled::Tree;
+use sled::{IVec, Tree};
 use uuid::Uuid;
 
 use super::{changes::Changes, keys, unavailable};
@@ -24,7 +24,17 @@ pub(super) struct Head {
     pub(super) project: Option<ProjectId>,
     pub(super) index_keys: Vec<(String, String)>,
     pub(super) tallies: Tallies,
+    /// The record's, where it is not its id.
+    age: Option<Uuid>,
     further_parts: u32,
+}
+
+/// What an entry of a list begins with that is none of a record whose age is its id. No head is as long.
+const OTHER_ID: [u8; 4] = [0xff; 4];
+
+/// The id of the record that the value of a list's entry is for, where the entry's age is not its id.
+pub(super) fn listed(value: &[u8]) -> Option<Uuid> {
+    Uuid::from_slice(value.strip_prefix(&OTHER_ID)?).ok()
 }
 
 impl Head {
@@ -43,9 +53,12 @@ impl Head {
         is_of_project && has_value
     }
 
-    /// The prefixes of all lists that show this record.
+    /// The prefixes of all lists that have an entry for this record.
     fn listings(&self, kind: Kind) -> Vec<Vec<u8>> {
         let mut listings = Vec::new();
+        if self.age.is_some() {
+            listings.push(keys::listing(kind, None, None));
+        }
         for index in &self.index_keys {
             listings.push(keys::listing(kind, None, Some((&index.0, &index.1))));
         }
@@ -58,14 +71,39 @@ impl Head {
         }
         listings
     }
+
+    /// Where it is kept.
+    fn key(&self, kind: Kind, id: Uuid) -> Vec<u8> {
+        match self.age {
+            Some(_) => keys::aside(kind, id),
+            None => keys::record(kind, id),
+        }
+    }
+}
+
+/// The key and the value of the head of `kind` with `id`, looked up with `get`.
+fn kept<E>(
+    kind: Kind,
+    id: Uuid,
+    get: impl Fn(&[u8]) -> Result<Option<IVec>, E>,
+) -> Result<Option<(Vec<u8>, IVec)>, E> {
+    let key = keys::record(kind, id);
+    if let Some(value) = get(&key)?.filter(|value| listed(value).is_none()) {
+        return Ok(Some((key, value)));
+    }
+    if !kind.has_chosen_ids() {
+        return Ok(None);
+    }
+    let key = keys::aside(kind, id);
+    Ok(get(&key)?.map(|value| (key, value)))
 }
 
 /// The record of `kind` with `id` and its head.
 pub(super) fn load(tree: &Tree, kind: Kind, id: Uuid) -> Result<Option<(Record, Head)>, Error> {
     let corrupt = |source: BoxError| Error::Corrupt { kind, id, source };
-    let key = keys::record(kind, id);
     loop {
-        let Some(value) = tree.get(&key).map_err(unavailable)? else {
+        let found = kept(kind, id, |key| tree.get(key)).map_err(unavailable)?;
+        let Some((key, value)) = found else {
             return Ok(None);
         };
         let (head, start) = split(&value).map_err(corrupt)?;
@@ -92,7 +130,7 @@ pub(super) fn load(tree: &Tree, kind: Kind, id: Uuid) -> Result<Option<(Record, 
 
 /// The head of the record of `kind` with `id`.
 pub(super) fn head(changes: &Changes<'_>, kind: Kind, id: Uuid) -> Result<Option<Head>, Error> {
-    let Some(value) = changes.get(&keys::record(kind, id))? else {
+    let Some((_, value)) = kept(kind, id, |key| changes.get(key))? else {
         return Ok(None);
     };
     let (head, _) = split(&value).map_err(|source| Error::Corrupt { kind, id, source })?;
@@ -112,6 +150,7 @@ pub(super) fn put(changes: &mut Changes<'_>, record: &Record, old: Option<&Head>
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect(),
         tallies: record.tallies,
+        age: (record.age != record.id).then_some(record.age),
         further_parts: u32::try_from(parts.len()).unwrap_or(u32::MAX),
     };
     let listings = head.listings(record.kind);
@@ -119,30 +158,34 @@ pub(super) fn put(changes: &mut Changes<'_>, record: &Record, old: Option<&Head>
         remove_parts(changes, record.kind, record.id, old);
         for listing in old.listings(record.kind) {
             if !listings.contains(&listing) {
-                changes.remove(keys::with_id(&listing, record.id));
+                changes.remove(keys::with_id(&listing, record.age));
             }
         }
     }
     let old_listings = old.map_or_else(Vec::new, |old| old.listings(record.kind));
     for listing in &listings {
         if !old_listings.contains(listing) {
-            changes.put(keys::with_id(listing, record.id), Vec::new());
+            let value = match head.age {
+                Some(_) => [OTHER_ID.as_slice(), record.id.as_bytes()].concat(),
+                None => Vec::new(),
+            };
+            changes.put(keys::with_id(listing, record.age), value);
         }
     }
     for (number, part) in (0..head.further_parts).zip(parts) {
         let key = keys::part(record.kind, record.id, record.version, number);
         changes.put(key, part.to_vec());
     }
-    changes.put(keys::record(record.kind, record.id), join(&head, start));
+    changes.put(head.key(record.kind, record.id), join(&head, start));
 }
 
 /// Takes a record away.
 pub(super) fn remove(changes: &mut Changes<'_>, kind: Kind, id: Uuid, old: &Head) {
     remove_parts(changes, kind, id, old);
     for listing in old.listings(kind) {
-        changes.remove(keys::with_id(&listing, id));
+        changes.remove(keys::with_id(&listing, old.age.unwrap_or(id)));
     }
-    changes.remove(keys::record(kind, id));
+    changes.remove(old.key(kind, id));
 }
 
 fn remove_parts(changes: &mut Changes<'_>, kind: Kind, id: Uuid, old: &Head) {
@@ -176,6 +219,7 @@ fn record(kind: Kind, id: Uuid, head: &Head, body: Vec<u8>) -> Record {
     Record {
         kind,
         id,
+        age: head.age.unwrap_or(id),
         project: head.project.clone(),
         version: head.version,
         body,

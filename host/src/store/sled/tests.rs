@@ -36,6 +36,7 @@ fn commit_of(id: Uuid) -> Commit {
     let record = |kind, body: Vec<u8>| Record {
         kind,
         id,
+        age: id,
         project: Some(ProjectId::new("p")),
         version: 1,
         body,
