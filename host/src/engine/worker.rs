@@ -78,10 +78,17 @@ impl Lane {
             claimed: Vec::new(),
         }
     }
+}
 
-    fn is_full(&self) -> bool {
-        self.slots.available_permits() == 0
-    }
+/// What there may be to claim after a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// More, at once.
+    More,
+    /// More, when a run ends: at the time of the claim there was no room for it.
+    NoRoom,
+    /// Nothing that is due.
+    Nothing,
 }
 
 /// Keeps a claim in [`Held`] until it is dropped.
@@ -105,6 +112,11 @@ impl Held {
             job,
             lost,
         }
+    }
+
+    /// How many runs of actions there are of each project.
+    fn under_way(&self) -> HashMap<ProjectId, usize> {
+        self.lock().under_way.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Claims> {
@@ -140,10 +152,11 @@ impl Engine {
         let mut runs = JoinSet::new();
         while !stop.is_cancelled() {
             while runs.try_join_next().is_some() {}
-            let (is_more_to_run, is_more_to_step) = tokio::join!(
+            let (runs_left, steps_left) = tokio::join!(
                 self.claim_for(&mut action_runs, &held),
                 self.claim_for(&mut steps, &held),
             );
+            let left = [runs_left, steps_left];
             let claimed = action_runs.claimed.drain(..).chain(steps.claimed.drain(..));
             for (job, slot) in claimed {
                 let engine = Arc::clone(&self);
@@ -153,14 +166,15 @@ impl Engine {
                     drop((claim, slot));
                 });
             }
-            if !is_more_to_run && !is_more_to_step {
-                let is_full = action_runs.is_full() || steps.is_full();
+            if !left.contains(&Left::More) {
+                let has_room = !left.contains(&Left::NoRoom);
                 let poll = self.next_wake.take(self.clock.now());
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.work_added.notified() => {}
                     () = self.clock.sleep(poll) => {}
-                    _ = runs.join_next(), if !runs.is_empty() && (is_full || self.is_one_full(&held)) => {}
+                    // Also one that has ended since the claim.
+                    _ = runs.join_next(), if !runs.is_empty() && !has_room => {}
                 }
             }
         }
@@ -178,40 +192,26 @@ impl Engine {
         renewals.abort();
     }
 
-    /// Whether a project has so many runs under way that its next are not claimed before one of them ends.
-    fn is_one_full(&self, held: &Held) -> bool {
-        let per_project = self.settings.runs_per_project;
-        held.lock()
-            .under_way
-            .values()
-            .any(|count| *count >= per_project)
-    }
-
     /// Looks for work that is due at `time`, or soon after.
     pub(super) fn wake_at(&self, time: Timestamp) {
         self.next_wake.add(time);
     }
 
-    /// Claims as many jobs as there are slots in `lane`; whether there may be more.
-    async fn claim_for(&self, lane: &mut Lane, held: &Held) -> bool {
+    /// Claims as many jobs as there are slots in `lane`.
+    async fn claim_for(&self, lane: &mut Lane, held: &Held) -> Left {
         let free = lane.slots.available_permits().min(AT_ONCE);
         if free == 0 {
-            return false;
+            return Left::NoRoom;
         }
-        let is_limited = lane.line == Line::Runs;
+        let (per_project, mut under_way) = match lane.line {
+            Line::Runs => (self.settings.runs_per_project, held.under_way()),
+            Line::Steps => (usize::MAX, HashMap::new()),
+        };
         let wanted = Wanted {
             line: lane.line,
             limit: free,
-            per_project: if is_limited {
-                self.settings.runs_per_project
-            } else {
-                usize::MAX
-            },
-            under_way: if is_limited {
-                held.lock().under_way.clone()
-            } else {
-                HashMap::new()
-            },
+            per_project,
+            under_way: under_way.clone(),
             after: lane.last_turn.clone(),
         };
         let jobs = self.claim(wanted).await;
@@ -220,11 +220,18 @@ impl Engine {
             lane.last_turn = Some(job.project_id.clone());
         }
         for job in jobs {
+            *under_way.entry(job.project_id.clone()).or_default() += 1;
             if let Ok(slot) = Arc::clone(&lane.slots).try_acquire_owned() {
                 lane.claimed.push((job, slot));
             }
         }
-        is_more
+        if is_more {
+            Left::More
+        } else if under_way.values().any(|count| *count >= per_project) {
+            Left::NoRoom
+        } else {
+            Left::Nothing
+        }
     }
 
     async fn claim(&self, wanted: Wanted) -> Vec<Job> {

@@ -101,6 +101,24 @@ async fn a_project_has_no_more_stored_runs_under_way_than_may_run() {
     worker.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_end_while_there_is_no_room_for_more_let_more_begin() {
+    let mut host = Host::start_with(Settings {
+        runs_per_project: 2,
+        ..settings()
+    })
+    .await;
+    for _ in 0..200 {
+        host.leave("t.hold").await;
+    }
+    // Time stands still: nothing is found by looking again.
+    let worker = Worker::start(&host.engine, &host.clock).await;
+    for _ in 0..200 {
+        host.begun().await.end(done("1"));
+    }
+    worker.stop().await;
+}
+
 #[tokio::test]
 async fn stored_runs_of_projects_are_made_in_turn() {
     let mut host = Host::start_with(Settings {
