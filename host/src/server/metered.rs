@@ -90,6 +90,10 @@ impl<S: Store> Store for Metered<S> {
         self.inner.find(kind, id).await
     }
 
+    async fn version(&self, kind: Kind, id: Uuid) -> Result<Option<u64>, Error> {
+        self.inner.version(kind, id).await
+    }
+
     async fn list(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.inner.list(query).await
     }

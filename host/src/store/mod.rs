@@ -91,6 +91,9 @@ pub trait Store: Send + Sync {
     /// The record of `kind` with `id`.
     async fn find(&self, kind: Kind, id: Uuid) -> Result<Option<Record>, Error>;
 
+    /// The version of a record; none when there is no such record. Cheap, however long the record is.
+    async fn version(&self, kind: Kind, id: Uuid) -> Result<Option<u64>, Error>;
+
     /// At most `query.limit` records in the order asked for; ids are in the order of their age. Costs by the records
     /// that it answers, not by those that there are, when `query` has not both an index key and a sort.
     async fn list(&self, query: Query) -> Result<Vec<Record>, Error>;

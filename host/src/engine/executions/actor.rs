@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use tokio::sync::oneshot;
 use tracing::error;
 
-use super::{Cause, Content, Root, letter::Letter, load::Loaded};
+use super::{Cause, Content, letter::Letter, load::Loaded, root::Known};
 use crate::{
     domain::WorkflowExecutionId,
     engine::{Engine, Error},
@@ -26,7 +26,7 @@ const LETTERS: usize = 256;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Executions {
     actors: Mutex<HashMap<WorkflowExecutionId, Arc<Actor>>>,
-    pub(super) roots: Mutex<HashMap<WorkflowExecutionId, Weak<Root>>>,
+    roots: Mutex<HashMap<WorkflowExecutionId, Known>>,
     uses: AtomicU64,
 }
 
@@ -90,6 +90,10 @@ impl Actor {
 impl Executions {
     fn actors(&self) -> MutexGuard<'_, HashMap<WorkflowExecutionId, Arc<Actor>>> {
         self.actors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn roots(&self) -> MutexGuard<'_, HashMap<WorkflowExecutionId, Known>> {
+        self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn actor(&self, id: WorkflowExecutionId) -> Arc<Actor> {

@@ -1,7 +1,7 @@
 //! What holds for all executions of a tree: the custom context, the target cloud and the environment of its root, opened
 //! while somebody works with them.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Weak};
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use crate::{
         WorkflowExecutionId, private_json,
     },
     engine::{Engine, Error, seals::execution_place},
-    store::{self, Kept},
+    store::{self, Entity as _, Kept},
 };
 
 /// What a root has for all below it. It does not print; what is private is zeroed on drop.
@@ -26,6 +26,24 @@ pub(in crate::engine) struct Root {
     pub(super) env: Arc<Map<String, Value>>,
     /// What it was opened from.
     source: Source,
+}
+
+/// A root that somebody works with, and the version of its record that it was opened from.
+#[derive(Debug)]
+pub(super) struct Known {
+    open: Weak<Root>,
+    version: u64,
+}
+
+impl Known {
+    fn new(open: &Arc<Root>, version: u64) -> Self {
+        let open = Arc::downgrade(open);
+        Self { open, version }
+    }
+
+    fn upgrade(&self) -> Option<(Arc<Root>, u64)> {
+        Some((self.open.upgrade()?, self.version))
+    }
 }
 
 #[derive(PartialEq)]
@@ -68,17 +86,31 @@ impl Engine {
         &self,
         id: WorkflowExecutionId,
     ) -> Result<Option<Arc<Root>>, Error> {
+        // Its record may be long: it has the definition.
+        let known = self.executions.roots().get(&id).and_then(Known::upgrade);
+        if let Some((open, version)) = known {
+            let kind = WorkflowExecution::KIND;
+            if self.store.version(kind, id.uuid()).await? == Some(version) {
+                return Ok(Some(open));
+            }
+        }
         let found: Option<Kept<WorkflowExecution>> = store::find(&*self.store, id.uuid()).await?;
-        found.map(|kept| self.open_root(&kept.entity)).transpose()
+        found
+            .map(|kept| self.open_root(&kept.entity, kept.version))
+            .transpose()
     }
 
-    /// The same, of a root that was read.
-    pub(super) fn open_root(&self, root: &WorkflowExecution) -> Result<Arc<Root>, Error> {
+    /// The same, of a root of this version; 0 of one that is about to be made.
+    pub(super) fn open_root(
+        &self,
+        root: &WorkflowExecution,
+        version: u64,
+    ) -> Result<Arc<Root>, Error> {
         let source = Source::of(root);
-        let mut roots = (self.executions.roots.lock()).unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = roots.get(&root.id).and_then(std::sync::Weak::upgrade)
-            && open.source == source
-        {
+        let mut roots = self.executions.roots();
+        let known = roots.get(&root.id).and_then(Known::upgrade);
+        if let Some((open, _)) = known.filter(|(open, _)| open.source == source) {
+            roots.insert(root.id, Known::new(&open, version));
             return Ok(open);
         }
         let open = Arc::new(Root {
@@ -91,9 +123,9 @@ impl Engine {
         });
         // Before it grows: those that nobody has any more.
         if roots.len() == roots.capacity() {
-            roots.retain(|_, open| open.strong_count() > 0);
+            roots.retain(|_, known| known.open.strong_count() > 0);
         }
-        roots.insert(root.id, Arc::downgrade(&open));
+        roots.insert(root.id, Known::new(&open, version));
         Ok(open)
     }
 

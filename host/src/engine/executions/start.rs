@@ -133,7 +133,7 @@ impl Engine {
             created_at: now,
             updated_at: None,
         };
-        let root = self.open_root(&execution)?;
+        let root = self.open_root(&execution, 0)?;
         let loaded = Loaded::fresh(execution, spec, root);
         self.begin(op, Box::new(loaded)).await
     }

@@ -139,7 +139,10 @@ async fn compare(store: &dyn Store, operations: &[Operation]) {
         // Ages are no ids.
         for id in 0..13 {
             let id = Uuid::from_u128(id);
-            assert_eq!(store.find(kind, id).await.unwrap(), model.find(kind, id));
+            let record = model.find(kind, id);
+            let version = store.version(kind, id).await.unwrap();
+            assert_eq!(version, record.as_ref().map(|record| record.version));
+            assert_eq!(store.find(kind, id).await.unwrap(), record);
         }
     }
 }

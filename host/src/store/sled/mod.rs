@@ -45,6 +45,10 @@ impl Store for SledStore {
         Ok(record::load(&self.tree, kind, id)?.map(|(record, _)| record))
     }
 
+    async fn version(&self, kind: Kind, id: Uuid) -> Result<Option<u64>, Error> {
+        record::version(&self.tree, kind, id)
+    }
+
     async fn list(&self, query: Query) -> Result<Vec<Record>, Error> {
         let tree = self.tree.clone();
         tokio::task::spawn_blocking(move || query::list(&tree, &query))

@@ -128,6 +128,14 @@ pub(super) fn load(tree: &Tree, kind: Kind, id: Uuid) -> Result<Option<(Record, 
     }
 }
 
+/// The version of the record of `kind` with `id`.
+pub(super) fn version(tree: &Tree, kind: Kind, id: Uuid) -> Result<Option<u64>, Error> {
+    let found = kept(kind, id, |key| tree.get(key)).map_err(unavailable)?;
+    let head = found.map(|(_, value)| split(&value).map(|(head, _)| head.version));
+    head.transpose()
+        .map_err(|source| Error::Corrupt { kind, id, source })
+}
+
 /// The head of the record of `kind` with `id`.
 pub(super) fn head(changes: &Changes<'_>, kind: Kind, id: Uuid) -> Result<Option<Head>, Error> {
     let Some((_, value)) = kept(kind, id, |key| changes.get(key))? else {
