@@ -175,6 +175,8 @@ impl Engine {
         if actor.post(letter) {
             // On a task of its own: a client that goes away takes nobody else's letter along.
             tokio::spawn(Arc::clone(self).drain(actor));
+        } else {
+            drop(actor);
         }
         let lost = |_| Error::Host("what was told to the execution was lost by a fault".into());
         answered.await.map_err(lost)?
