@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use e2e::client::{Client, id_of};
 use e2e::cloud::{Cloud, Tenant};
 use e2e::host::{Host, Settings};
-use e2e::{guests, unique};
+use e2e::{guests, unique, wait};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -519,6 +519,12 @@ async fn filters_and_markers_tell_nothing_of_other_projects() -> Result<()> {
     let ours = host.client()?.with_token(&other.token().await?.secret);
     let kept = id_of(&theirs.run("std.async_noop").created().await?)?;
     let own = id_of(&ours.run("std.async_noop").created().await?)?;
+    // Two answers are compared below: nothing of it may change between them.
+    wait::until("the own run waits for whoever completes it", || async {
+        let run = ours.action_execution(&own).await?.expect(200)?;
+        Ok(run["updated_at"].is_string().then_some(()))
+    })
+    .await?;
     let nobody = "0123456789abcdef0123456789abcdef";
 
     for query in [
