@@ -19,7 +19,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             path: None,
-            cache_mib: 16,
+            cache_mib: 64,
         }
     }
 }
@@ -49,6 +49,6 @@ mod tests {
     fn a_set_path_is_the_folder() {
         let settings: Settings = toml::from_str(r#"path = "/var/lib/zonda""#).unwrap();
         assert_eq!(settings.folder(), Some("/var/lib/zonda".into()));
-        assert_eq!(settings.cache_mib, 16);
+        assert_eq!(settings.cache_mib, 64);
     }
 }
