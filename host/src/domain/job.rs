@@ -53,6 +53,8 @@ pub enum Work {
     FireCronTrigger(CronTriggerId),
     /// Removes a trust of Keystone's, once the execution that works by it has ended.
     RemoveTrust(TrustId, Option<WorkflowExecutionId>),
+    /// Begins what a commit of the execution had no room for.
+    BeginMore(WorkflowExecutionId),
 }
 
 /// A piece of due work. A claim counts `attempt` up, and only the claimer with the current attempt may finish it.
@@ -93,7 +95,8 @@ impl Work {
             | Self::ActionChanged(..)
             | Self::ChangeExecution(..)
             | Self::FireCronTrigger(_)
-            | Self::RemoveTrust(..) => Line::Steps,
+            | Self::RemoveTrust(..)
+            | Self::BeginMore(_) => Line::Steps,
         }
     }
 
@@ -115,6 +118,7 @@ impl Work {
             Self::ChangeExecution(id, _) => ("change", id.uuid(), String::new()),
             Self::FireCronTrigger(id) => ("cron", id.uuid(), String::new()),
             Self::RemoveTrust(id, _) => ("trust", id.uuid(), String::new()),
+            Self::BeginMore(id) => ("more", id.uuid(), String::new()),
         };
         let digest = Digest::of(format!("{sort} {id} {more}").as_bytes());
         let mut bytes = [0; 16];

@@ -117,7 +117,7 @@ impl Settings {
         }
     }
 
-    /// How large an execution may become.
+    /// How large an execution and a commit may become.
     pub(super) const fn execution_limits(&self) -> Limits {
         Limits {
             tasks: self.tasks_per_execution,
@@ -127,6 +127,7 @@ impl Settings {
                 DEEPEST
             },
             field_bytes: self.field_kib.saturating_mul(1024),
+            begins: Limits::BEGINS,
         }
     }
 }

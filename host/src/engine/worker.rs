@@ -249,6 +249,7 @@ impl Engine {
         let result = match job.work {
             Work::RunAction(id) => self.complete_action(job, id, lost.clone()).await,
             Work::StartExecution(_)
+            | Work::BeginMore(_)
             | Work::WakeTask(..)
             | Work::EndExecution(_)
             | Work::SubWorkflowChanged(..)

@@ -72,13 +72,14 @@ impl Step<'_, '_, '_, '_> {
         Ok(Some(id))
     }
 
-    /// Runs a task that has not begun. One of an execution that is held begins when it is resumed.
+    /// Runs a task that has not begun. One of an execution that is held begins when it is resumed, one for which the
+    /// commit has no room after it.
     pub(super) fn run(&mut self, id: TaskExecutionId) -> Result<(), Needed> {
         let is_idle = self
             .draft
             .task(id)
             .is_some_and(|task| task.state == State::Idle);
-        if !is_idle || self.state() != State::Running {
+        if !is_idle || self.state() != State::Running || !self.has_room() {
             return Ok(());
         }
         let now = self.now;
@@ -93,6 +94,32 @@ impl Step<'_, '_, '_, '_> {
             Err(halt) => Err(halt),
         };
         self.settle_halt(id, "run task", ran)
+    }
+
+    /// Whether the commit may begin another run.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.draft.has_room(self.moment.limits.begins)
+    }
+
+    /// Begins what a commit before had no room for.
+    pub(super) fn begin_more(&mut self) -> Result<(), Needed> {
+        for id in self.draft.live() {
+            let Some(task) = self.draft.task(id).cloned() else {
+                continue;
+            };
+            match task.state {
+                State::Idle => self.run(id)?,
+                State::Running => self.catch_up_items(&task)?,
+                State::Waiting
+                | State::Delayed
+                | State::Paused
+                | State::Success
+                | State::Error
+                | State::Cancelled
+                | State::Skipped => {}
+            }
+        }
+        Ok(())
     }
 
     /// Does what the policies put before a task; whether it may begin now.

@@ -56,6 +56,8 @@ pub enum Command {
         /// Seconds that the task's `timeout` leaves it.
         timeout: Option<Duration>,
     },
+    /// Sends [`Event::BeginMore`](super::Event).
+    BeginMore,
     /// Sends [`Event::Due`](super::Event) after a time.
     SetTimer(Timer, Duration),
     /// Brings a run of a task into a state: CANCELLED, or of a sub-workflow PAUSED or RUNNING.

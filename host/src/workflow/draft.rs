@@ -30,6 +30,10 @@ pub struct Draft<'a> {
     began: HashMap<TaskExecutionId, Vec<ChildId>>,
     /// How many more runs that count have an item than before.
     taken: HashMap<(TaskExecutionId, u32), i64>,
+    /// Runs begun.
+    begun: u32,
+    /// More were to begin.
+    is_full: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -45,6 +49,8 @@ impl<'a> Draft<'a> {
             tallies: HashMap::new(),
             began: HashMap::new(),
             taken: HashMap::new(),
+            begun: 0,
+            is_full: false,
         }
     }
 
@@ -161,6 +167,16 @@ impl<'a> Draft<'a> {
         i64::from(before.unwrap_or_default()).saturating_add(more.unwrap_or_default()) > 0
     }
 
+    /// Whether another run may begin in this commit, which begins at most `most`. What may not begins later.
+    pub(super) fn has_room(&mut self, most: u32) -> bool {
+        let is_full = self.begun >= most;
+        if is_full && !self.is_full {
+            self.changes.commands.push(Command::BeginMore);
+        }
+        self.is_full |= is_full;
+        !is_full
+    }
+
     /// The lists of a `with-items` task.
     pub(super) fn lists(&self, task: TaskExecutionId) -> Option<Lists> {
         let new = self.changes.memo.lists.get(&task);
@@ -224,6 +240,7 @@ impl<'a> Draft<'a> {
         self.tallies.insert(child.task, tally);
         if old.is_none() {
             self.began.entry(child.task).or_default().push(child.id);
+            self.begun = self.begun.saturating_add(1);
         }
         let taken = self.taken.entry((child.task, child.index)).or_default();
         *taken = taken

@@ -41,6 +41,8 @@ pub struct Ended {
 pub enum Event {
     /// It is to begin.
     Start,
+    /// What a commit before had no room for is to begin.
+    BeginMore,
     /// A run of a task has ended.
     ChildEnded(ChildId, Ended),
     /// A run of a task was paused (PAUSED) or goes on (RUNNING): an asynchronous action by the API, or a sub-workflow

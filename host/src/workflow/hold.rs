@@ -68,7 +68,8 @@ impl Step<'_, '_, '_, '_> {
         Ok(())
     }
 
-    fn catch_up_items(&mut self, task: &TaskExecution) -> Result<(), Needed> {
+    /// Starts items that were left.
+    pub(super) fn catch_up_items(&mut self, task: &TaskExecution) -> Result<(), Needed> {
         match self.draft.spec_of(task) {
             Some(spec) if task.items.is_some() => {
                 let advanced = self.advance_items(task.id, spec);

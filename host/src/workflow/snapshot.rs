@@ -95,13 +95,13 @@ pub struct Moment<'a> {
     pub new_id: &'a mut dyn FnMut() -> Uuid,
     /// What one evaluation may take; all of the step together may take sixty-four times as much.
     pub bounds: Bounds,
-    /// How large an execution may become.
+    /// How large an execution and a commit may become.
     pub limits: Limits,
     /// What was looked up.
     pub facts: &'a Facts,
 }
 
-/// How large an execution may become.
+/// How large an execution and a commit may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The most tasks of one execution, and the most items of one task: `[engine] tasks_per_execution`.
@@ -111,6 +111,13 @@ pub struct Limits {
     /// The most bytes of what a task publishes, of the variables and of the output of an execution, each as JSON:
     /// `[engine] field_kib`.
     pub field_bytes: usize,
+    /// The most runs that one commit begins; what is left has commits of its own, so that others have their turns.
+    pub begins: u32,
+}
+
+impl Limits {
+    /// What [`Limits::begins`] is where nothing else is asked for.
+    pub const BEGINS: u32 = 500;
 }
 
 impl Default for Limits {
@@ -119,6 +126,7 @@ impl Default for Limits {
             tasks: 20_000,
             depth: 32,
             field_bytes: 1 << 20,
+            begins: Self::BEGINS,
         }
     }
 }

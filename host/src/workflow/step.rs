@@ -40,6 +40,7 @@ impl<'d, 'b, 'm, 'a> Step<'d, 'b, 'm, 'a> {
     pub(super) fn take(mut self, event: &Event) -> Result<(), Needed> {
         match event {
             Event::Start => self.start()?,
+            Event::BeginMore => self.begin_more()?,
             Event::ChildEnded(id, ended) => self.child_ended(*id, ended)?,
             Event::ChildMoved(id, state, run) => self.child_moved(*id, *state, *run)?,
             Event::Due(timer) => self.due(*timer)?,

@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Step<'_, '_, '_, '_> {
-    /// Starts the first items of a task, all when it has no `concurrency`. Items that have a run that counts, after a
-    /// rerun of those that failed, are left out.
+    /// Starts the first items of a task, all when it has no `concurrency` and the commit has room for them. Items that
+    /// have a run that counts, after a rerun of those that failed, are left out.
     pub(super) fn start_items(&mut self, task: &TaskExecution, spec: &Task) -> Result<(), Halt> {
         let lists = self.evaluate_lists(task, spec)?;
         let count = lists.first().map_or(0, |(_, items)| items.len());
@@ -90,6 +90,9 @@ impl Step<'_, '_, '_, '_> {
         let mut next = items.next;
         while next < items.count && under_way < most {
             if !self.draft.has_run(task.id, next) {
+                if !self.has_room() {
+                    break;
+                }
                 let item = item(&lists, next).ok_or_else(|| {
                     Halt::Fault(format!(
                         "The lists of 'with-items' had {} items and have no item {next} now",

@@ -15,6 +15,7 @@ impl Engine {
         let (id, content): (WorkflowExecutionId, _) = match job.work {
             Work::RunAction(_) | Work::FireCronTrigger(_) | Work::RemoveTrust(..) => return Ok(()),
             Work::StartExecution(id) => (id, Content::Event(Event::Start)),
+            Work::BeginMore(id) => (id, Content::Event(Event::BeginMore)),
             Work::WakeTask(id, timer) => (id, Content::Event(Event::Due(timer))),
             Work::EndExecution(id) => (id, Content::Event(Event::DeadlinePassed)),
             Work::SubWorkflowChanged(id, run) => (id, Content::SubWorkflowChanged(run)),

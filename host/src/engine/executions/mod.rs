@@ -14,6 +14,7 @@ mod commit;
 mod delete;
 mod environment;
 mod expire;
+mod finish;
 mod handle;
 mod jobs;
 mod letter;

@@ -71,6 +71,7 @@ pub(super) struct World {
     outcomes: u64,
     definition: Arc<Definition>,
     is_troubled: bool,
+    limits: Limits,
     pub(super) executions: BTreeMap<WorkflowExecutionId, Kept>,
     /// Every run that was begun: which task, generation and item, so that none is begun twice.
     pub(super) begun: HashSet<(TaskExecutionId, u32, u32)>,
@@ -101,6 +102,7 @@ impl World {
             outcomes,
             definition,
             is_troubled,
+            limits: limits(seed, is_troubled),
             executions: BTreeMap::new(),
             begun: HashSet::new(),
             twice: Vec::new(),
@@ -290,9 +292,19 @@ impl World {
             .get_mut(&id)
             .ok_or("an event for an unknown execution")?;
         let cached = kept.cached.take().unwrap_or_else(|| kept.rebuilt());
-        let (changes, last_id) = step(&cached, event, self.now, first_id, &self.definition)?;
+        let step = |snapshot: &Snapshot| {
+            step(
+                snapshot,
+                event,
+                self.now,
+                first_id,
+                &self.definition,
+                self.limits,
+            )
+        };
+        let (changes, last_id) = step(&cached)?;
         if is_doubled {
-            let (again, _) = step(&kept.rebuilt(), event, self.now, first_id, &self.definition)?;
+            let (again, _) = step(&kept.rebuilt())?;
             if (
                 &changes.execution,
                 &changes.tasks,
@@ -334,6 +346,15 @@ impl World {
             kept.children.insert(*id, Arc::clone(child));
         }
         let commands = changes.commands.clone();
+        let begins = commands.iter().filter(|command| {
+            matches!(
+                command,
+                Command::StartAction { .. } | Command::StartWorkflow { .. }
+            )
+        });
+        if begins.count() > self.limits.begins as usize {
+            return Err("more runs were begun than a commit has room for".to_owned());
+        }
         if let Some(cached) = &mut kept.cached {
             cached.accept(changes);
         }
@@ -381,6 +402,9 @@ impl World {
                     depth: above.parent.map_or(0, |parent| parent.depth) + 1,
                 };
                 self.add_execution(sub, Arc::clone(&workflow.spec), Some(parent), params);
+            }
+            Command::BeginMore => {
+                self.send_at(self.now, Message::Event(id, Event::BeginMore));
             }
             Command::SetTimer(timer, after) => {
                 let after = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
@@ -620,6 +644,15 @@ impl Kept {
     }
 }
 
+/// In some schedules a commit has room for few runs.
+fn limits(seed: u64, is_troubled: bool) -> Limits {
+    let mut limits = Limits::default();
+    if is_troubled && seed % 4 == 3 {
+        limits.begins = if seed % 8 == 3 { 1 } else { 3 };
+    }
+    limits
+}
+
 /// One step, asked again until it has all the facts; with the last id that it made.
 fn step(
     snapshot: &Snapshot,
@@ -627,6 +660,7 @@ fn step(
     now: i64,
     first_id: u128,
     definition: &Definition,
+    limits: Limits,
 ) -> Result<(Changes, u128), String> {
     let mut facts = Facts::default();
     for _ in 0..20 {
@@ -639,7 +673,7 @@ fn step(
             now: Timestamp::from_unix_ms(now),
             new_id: &mut new_id,
             bounds: Bounds::default(),
-            limits: Limits::default(),
+            limits,
             facts: &facts,
         };
         let mut draft = Draft::new(snapshot);

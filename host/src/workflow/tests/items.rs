@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, World};
+use super::{Action, Outcome, World};
 use crate::{domain::State, workflow::Event};
 
 #[test]
@@ -140,6 +140,42 @@ wf:
     assert_eq!(world.started.len(), 2);
     world.end("a", Outcome::Done(Value::Null));
     world.end("a", Outcome::Done(Value::Null));
+    assert_eq!(world.state(), State::Success);
+}
+
+#[test]
+fn what_a_commit_has_no_room_for_is_begun_after_it() {
+    let mut world = World::new(
+        "version: '2.0'
+wf:
+  tasks:
+    a: {with-items: 'i in <% [1, 2, 3, 4, 5] %>', action: std.async_noop}
+    b: {action: std.async_noop, on-success: [d, e, f]}
+    c: {with-items: 'i in <% [1, 2, 3] %>', concurrency: 2, action: std.async_noop}
+    d: {action: std.async_noop}
+    e: {action: std.async_noop}
+    f: {action: std.async_noop}
+",
+    )
+    .script("a", vec![Outcome::Pending; 5])
+    .script("b", vec![Outcome::Pending])
+    .script("c", vec![Outcome::Pending; 3])
+    .script("d", vec![Outcome::Pending])
+    .script("e", vec![Outcome::Pending])
+    .script("f", vec![Outcome::Pending]);
+    world.limits.begins = 2;
+    let mut world = world.run();
+    let begun = |world: &World, task: &str| {
+        let of_task = |action: &&Action| *action.task == *task;
+        world.started.iter().filter(of_task).count()
+    };
+    assert_eq!(["a", "b", "c"].map(|task| begun(&world, task)), [5, 1, 2]);
+    world.end("b", Outcome::Done(Value::Null));
+    assert_eq!(["d", "e", "f"].map(|task| begun(&world, task)), [1, 1, 1]);
+    for task in ["a", "a", "a", "a", "a", "c", "c", "c", "d", "e", "f"] {
+        assert_eq!(world.state(), State::Running);
+        world.end(task, Outcome::Done(Value::Null));
+    }
     assert_eq!(world.state(), State::Success);
 }
 

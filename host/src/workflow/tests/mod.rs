@@ -13,4 +13,4 @@ mod reverse;
 mod sub_workflows;
 mod world;
 
-use world::{Outcome, World};
+use world::{Action, Outcome, World};

@@ -223,6 +223,13 @@ impl World {
     pub(super) fn deliver(&mut self, id: WorkflowExecutionId, event: &Event) {
         let changes = self.step(id, event);
         let commands = changes.commands.clone();
+        let begins = commands.iter().filter(|command| {
+            matches!(
+                command,
+                Command::StartAction { .. } | Command::StartWorkflow { .. }
+            )
+        });
+        assert!(begins.count() <= self.limits.begins as usize);
         self.executions.get_mut(&id).unwrap().accept(changes);
         if self.is_quick {
             for command in commands {
@@ -231,10 +238,14 @@ impl World {
             return;
         }
         self.check(id);
-        // What was asked of an execution by a person is asked again when it is sent again.
+        // What was asked of an execution by a person is asked again when it is sent again, and more is begun sooner.
         let is_asked_again = matches!(
             event,
-            Event::Rerun { .. } | Event::Skip { .. } | Event::Pause | Event::Resume
+            Event::Rerun { .. }
+                | Event::Skip { .. }
+                | Event::Pause
+                | Event::Resume
+                | Event::BeginMore
         );
         if !is_asked_again {
             let again = self.step(id, event);
@@ -361,6 +372,7 @@ impl World {
                 self.add(id, &workflow, input, params, Some(parent));
                 self.todo.push_back((id, Event::Start));
             }
+            Command::BeginMore => self.todo.push_back((of, Event::BeginMore)),
             Command::SetTimer(timer, after) => {
                 let due = self.now + i64::try_from(after.as_millis()).unwrap();
                 self.timers.push((due, of, timer));

@@ -77,6 +77,8 @@ async fn what_is_told_twice_has_its_effects_once() {
         Work::SubWorkflowChanged(id, below),
         Work::ActionChanged(below, host.all::<ActionExecution>().await[0].id),
         Work::ChangeExecution(below, State::Cancelled),
+        Work::BeginMore(id),
+        Work::BeginMore(WorkflowExecutionId::generate()),
         Work::StartExecution(WorkflowExecutionId::generate()),
     ] {
         twice(work).await.unwrap();
