@@ -326,7 +326,8 @@ async fn evil_lines_of_uploads_end_where_the_host_says() -> Result<()> {
     })
     .await?;
     ensure!(child.contains("NoNewPrivs:\t1"), "{child}");
-    let second: Answer = target.client.push("other", guests::guest("probe")?).await?;
+    let other = guests::faulty("good")?;
+    let second: Answer = target.client.push("other", other).await?;
     ensure!(second.headers.contains_key("retry-after"), "{second:?}");
     let fault = second.fault(429)?;
     ensure!(fault.contains("runtime.compile.waiting = 0"), "{fault}");

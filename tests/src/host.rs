@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::client::Client;
 use crate::cloud::{Cloud, Tenant};
-use crate::wait;
+use crate::{compiled, wait};
 
 /// The configuration of a host, section by section.
 #[derive(Clone, Debug)]
@@ -115,7 +115,17 @@ impl Host {
 
     /// Starts a host with more variables in its environment.
     pub async fn start_among(settings: Settings, variables: &[(&str, &str)]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let folder = TempDir::new()?;
+        compiled::put_into(&folder.path().join("data")).await?;
+        Self::start_in(folder, settings, variables).await
+    }
+
+    /// Starts a host in a folder.
+    pub(crate) async fn start_in(
+        folder: TempDir,
+        settings: Settings,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let data = folder.path().join("data");
         let settings = settings.set("store", "path", data.to_string_lossy().as_ref());
         std::fs::write(

@@ -12,6 +12,7 @@ pub mod broker;
 pub mod client;
 mod clients;
 pub mod cloud;
+mod compiled;
 pub mod evil;
 pub mod executions;
 pub mod faults;

@@ -1,6 +1,7 @@
 //! Asks for what it is told to, and answers with all that came back.
 
 use std::io::{Read as _, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -191,6 +192,13 @@ pub(crate) fn context(ctx: &Context, (): ()) -> Result<Value> {
         "arguments": std::env::args().collect::<Vec<_>>(),
         "files": files.ok(),
     }))
+}
+
+/// The time as the guest's clock tells it, in microseconds since 1970.
+pub(crate) fn now(_: &Context, (): ()) -> Result<u64> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    let micros = since_1970.unwrap_or_default().as_micros();
+    Ok(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 #[derive(Deserialize, JsonSchema)]

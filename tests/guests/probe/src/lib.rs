@@ -21,7 +21,7 @@ const SERVICES: [&str; 6] = [
 
 /// The probes that keep to the contract; the others are in [`break_contract`].
 fn actions() -> impl Iterator<Item = Action> {
-    let makers: [fn() -> Action; 20] = [
+    let makers: [fn() -> Action; 21] = [
         || Action::new("probe.context", ask::context).describe("Answers with all it is told."),
         || anything("probe.request", ask::request).describe("Sends a request."),
         || anything("probe.requests", ask::requests).describe("Sends requests concurrently."),
@@ -36,6 +36,7 @@ fn actions() -> impl Iterator<Item = Action> {
         },
         || Action::new("probe.http", ask::http).describe("Sends a request outside the cloud."),
         || anything("probe.search_token", search::run).describe("Looks everywhere for a text."),
+        || Action::new("probe.now", ask::now).describe("Answers with the time."),
         || Action::new("probe.fail", ask::fail).describe("Fails as it is told."),
         || Action::new("probe.pending", ask::pending).describe("Never ends by itself."),
         || Action::new("probe.spin", exhaust::spin).describe("Computes for ever."),

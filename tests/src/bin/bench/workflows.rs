@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use e2e::client::Client;
+use anyhow::{Context as _, Result};
+use e2e::client::{Client, result_of};
 use e2e::host::Host;
 use e2e::peer::peer;
-use e2e::unique;
+use e2e::{guests, unique};
 use serde_json::Value;
 use tokio::time::interval;
 
@@ -18,6 +18,9 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// How many executions are begun at a time.
 const CLIENTS: usize = 8;
+
+/// Tasks of the sequence whose gaps are measured: what one page of a list shows.
+const GAPS: usize = 1_000;
 
 /// Lengths of the sequence by which the cost of a task is compared.
 const LENGTHS: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -30,11 +33,11 @@ struct Case {
     there: usize,
 }
 
-/// `count` tasks that do nothing, one after the other.
-fn sequence(name: &str, count: usize) -> String {
+/// `count` tasks of the action, one after the other.
+fn sequence(name: &str, count: usize, action: &str) -> String {
     let mut document = format!("version: '2.0'\n{name}:\n  tasks:\n");
     for task in 0..count {
-        let _ = write!(document, "    t{task}:\n      action: std.noop\n");
+        let _ = write!(document, "    t{task}:\n      action: {action}\n");
         if task + 1 < count {
             let _ = writeln!(document, "      on-success: [t{}]", task + 1);
         }
@@ -55,13 +58,13 @@ fn cases() -> Vec<Case> {
     vec![
         Case {
             name: "one",
-            document: sequence("one", 1),
+            document: sequence("one", 1, "std.noop"),
             here: 400,
             there: 40,
         },
         Case {
             name: "ten",
-            document: sequence("ten", 10),
+            document: sequence("ten", 10, "std.noop"),
             here: 100,
             there: 8,
         },
@@ -110,6 +113,31 @@ async fn one(client: &Client, workflow: &str, namespace: &str, look: Duration) -
     }
 }
 
+/// Milliseconds from when a task's action looked at the clock to when the next one's did, in order of length. An action
+/// does nothing else, so these are the times between the end of a task and the start of the next.
+async fn gaps(client: &Client, namespace: &str) -> Result<Vec<f64>> {
+    let probe = guests::guest("probe")?;
+    client.push("probe", probe).await?.expect(201)?;
+    let document = sequence("gaps", GAPS, "probe.now");
+    client.define(&document, namespace).await?.expect(201)?;
+    one(client, "gaps", namespace, LOOK * 100).await?;
+    let path = format!(
+        "/v2/action_executions?name=probe.now&include_output=true&sort_keys=created_at&limit={GAPS}"
+    );
+    let runs = client.get(&path).await?.expect(200)?;
+    let runs = runs["action_executions"].as_array().context("a list")?;
+    let times: Vec<f64> = runs
+        .iter()
+        .map(|run| result_of(run)?.as_f64().context("microseconds"))
+        .collect::<Result<_>>()?;
+    let mut gaps: Vec<f64> = times
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) / 1e3)
+        .collect();
+    gaps.sort_by(f64::total_cmp);
+    Ok(gaps)
+}
+
 /// Executions a second of each case, here and there in turns; and what a task of a sequence takes, by its length.
 pub(super) async fn workflows(measured: &mut Measured) -> Result<()> {
     let host = Host::start_with(settings()).await?;
@@ -142,9 +170,12 @@ pub(super) async fn workflows(measured: &mut Measured) -> Result<()> {
             );
         }
     }
+    let gaps = gaps(&ours, &namespace).await?;
+    measured.insert("workflow.gap.p50_ms".into(), gaps[gaps.len() / 2]);
+    measured.insert("workflow.gap.p99_ms".into(), gaps[gaps.len() * 99 / 100]);
     for length in LENGTHS {
         let name = format!("sequence{length}");
-        ours.define(&sequence(&name, length), &namespace)
+        ours.define(&sequence(&name, length, "std.noop"), &namespace)
             .await?
             .expect(201)?;
         // A look at a long one reads its long definition: it is to be no part of what is measured.
