@@ -75,7 +75,8 @@ pub struct Policies {
     pub info_after: Option<String>,
     /// What is left of `timeout` follows from this; tries share it until one of them has used it up.
     pub time_limit: Option<TimeLimit>,
-    /// The time of `wait-before` or of `retry`'s delay came while the execution was held.
+    /// The time of `wait-before` or of `retry`'s delay came while the execution was held, or a commit had
+    /// no room for another run.
     pub is_due: bool,
     /// Counts up with each try and rerun: a timer or end of an earlier one changes nothing.
     pub generation: u32,

@@ -109,6 +109,7 @@ impl Step<'_, '_, '_, '_> {
             };
             match task.state {
                 State::Idle => self.run(id)?,
+                State::Delayed if task.policies.is_due => self.go_on_or_wait(id)?,
                 State::Running => self.catch_up_items(&task)?,
                 State::Waiting
                 | State::Delayed

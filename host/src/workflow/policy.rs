@@ -52,9 +52,9 @@ impl Step<'_, '_, '_, '_> {
         }
     }
 
-    /// Nothing new is begun while the execution is held.
-    fn go_on_or_wait(&mut self, id: TaskExecutionId) -> Result<(), Needed> {
-        if self.state() == State::Running {
+    /// Nothing new is begun while the execution is held, or beyond what the commit has room for.
+    pub(super) fn go_on_or_wait(&mut self, id: TaskExecutionId) -> Result<(), Needed> {
+        if self.state() == State::Running && self.has_room() {
             return self.go_on(id);
         }
         if self

@@ -126,6 +126,7 @@ mod tests {
     #[test]
     fn schedules_that_once_failed_end() {
         for (seed, fault) in [
+            (18_355, "tasks due together when a held execution went on"),
             (127_162, "a join that failed led to what led to it"),
             (129_250, "a task whose time was over in `wait-before`"),
             (
