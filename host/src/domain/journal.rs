@@ -146,6 +146,15 @@ pub struct Journal {
 
 type Forward = dyn Fn(JournalRow) + Send + Sync;
 
+/// Why a journal does not keep the trace of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotKept {
+    /// It has as many as it may have; this one is counted as dropped.
+    Full,
+    /// The run has ended: the request is not to be sent.
+    RunEnded,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     page: JournalPage,
@@ -153,6 +162,8 @@ struct Inner {
     /// Requests that are on their way, as indices.
     open: BTreeSet<usize>,
     report: Report,
+    /// The run has ended.
+    is_over: bool,
 }
 
 impl Journal {
@@ -234,17 +245,23 @@ impl Journal {
         inner.page.log.push(line);
     }
 
-    /// Keeps the trace of a request that begins, or counts it as dropped when the cap is reached.
-    pub fn begin_request(&self, trace: RequestTrace) -> Option<RequestPlace> {
+    /// Keeps the trace of a request that begins.
+    ///
+    /// # Errors
+    /// Why it is not kept.
+    pub fn begin_request(&self, trace: RequestTrace) -> Result<RequestPlace, NotKept> {
         let mut inner = self.lock();
+        if inner.is_over {
+            return Err(NotKept::RunEnded);
+        }
         let place = inner.page.requests.len();
         if place >= self.caps.requests {
             inner.page.requests_dropped += 1;
-            return None;
+            return Err(NotKept::Full);
         }
         let place = RequestPlace(place);
         self.set_request(&mut inner, place, trace, true);
-        Some(place)
+        Ok(place)
     }
 
     /// Keeps a request that a dry run did not send.
@@ -280,9 +297,10 @@ impl Journal {
         self.change_request(place, trace, false);
     }
 
-    /// Ends, at the end of the run, `now`, the requests that are still on their way.
+    /// Ends, at the end of the run, `now`, the requests that are still on their way; none begins any more.
     pub fn give_up(&self, now: Timestamp) {
         let mut inner = self.lock();
+        inner.is_over = true;
         for index in inner.open.clone() {
             if let Some(mut trace) = inner.page.requests.get(index).cloned() {
                 trace.error = Some(RequestTrace::GIVEN_UP.to_owned());
@@ -468,7 +486,7 @@ mod tests {
         };
         let answered = journal.begin_request(trace("/a")).unwrap();
         let waiting = journal.begin_request(trace("/b")).unwrap();
-        assert_eq!(journal.begin_request(trace("/c")), None);
+        assert_eq!(journal.begin_request(trace("/c")), Err(NotKept::Full));
         let answer = RequestTrace {
             status: Some(200),
             ..trace("/a")
@@ -479,6 +497,8 @@ mod tests {
 
         journal.give_up(Timestamp::from_unix_ms(7));
         journal.end_request(waiting, answer.clone());
+        let late = journal.begin_request(trace("/d"));
+        assert_eq!(late, Err(NotKept::RunEnded));
         let last = journal.page();
         assert_eq!(last.requests[0], answer);
         assert_eq!(

@@ -60,8 +60,8 @@ pub use id::{
 };
 pub use job::{Job, Line, Timer, TimerKind, Work};
 pub use journal::{
-    Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, RequestPlace, RequestTrace,
-    Seen,
+    Journal, JournalCaps, JournalPage, JournalRow, LogLevel, LogLine, NotKept, RequestPlace,
+    RequestTrace, Seen,
 };
 pub use json_text::JsonText;
 pub use list::{BadFilter, Cell, Column, Filter, ListRequest, Order, Page, Reach, SortKey, Walked};

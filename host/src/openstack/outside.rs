@@ -144,7 +144,7 @@ pub(super) async fn send(
         &request.method,
         "http",
         shown,
-    );
+    )?;
     let client = clouds
         .clients
         .get(&scope.project_id, Tls::default(), clouds.clock.now());

@@ -155,7 +155,7 @@ impl Run {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(access);
     }
 
-    pub(super) fn trace(&self, request: &CloudRequest) -> Trace {
+    pub(super) fn trace(&self, request: &CloudRequest) -> Result<Trace, Error> {
         Trace::begin(
             self.scope.journal.clone(),
             self.clouds.clock.clone(),

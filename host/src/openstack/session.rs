@@ -191,7 +191,7 @@ impl Session {
     /// See [`Error`].
     pub async fn send(&self, request: CloudRequest) -> Result<CloudResponse, Error> {
         let run = self.run()?;
-        let mut trace = run.trace(&request);
+        let mut trace = run.trace(&request)?;
         let patience = run.clouds.settings.request_timeout();
         let answer = timeout(patience, run.send(request, None, &mut trace))
             .await
@@ -205,7 +205,7 @@ impl Session {
     /// See [`Error`].
     pub async fn open(&self, request: CloudRequest) -> Result<(Head, BodyReader), Error> {
         let run = self.run()?;
-        let mut trace = run.trace(&request);
+        let mut trace = run.trace(&request)?;
         let settings = &run.clouds.settings;
         let patience = settings.request_timeout();
         let answer = timeout(patience, run.exchange(request, None, &mut trace))
@@ -238,7 +238,7 @@ impl Session {
         }
         // What keeps the run from its cloud is told here, not after the first chunks.
         run.access().await?;
-        let mut trace = run.trace(&request);
+        let mut trace = run.trace(&request)?;
         request.body = None;
         let (parts, body) = body::channel();
         let run = run.clone();

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Error;
 use crate::{
     clock::Clock,
-    domain::{Journal, LogLevel, LogLine, RequestPlace, RequestTrace},
+    domain::{Journal, LogLevel, LogLine, NotKept, RequestPlace, RequestTrace},
 };
 
 /// The most characters of a text that a guest chose.
@@ -23,13 +24,17 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// Begins a row.
+    ///
+    /// # Errors
+    /// When the run has ended: who sends its requests may notice that a little later.
     pub(super) fn begin(
         journal: Arc<Journal>,
         clock: Arc<dyn Clock>,
         method: &str,
         service_type: &str,
         path: &str,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let row = RequestTrace {
             at: clock.now(),
             method: cut(method),
@@ -41,13 +46,20 @@ impl Trace {
             duration_ms: 0,
             service_request_id: None,
         };
-        Self {
-            place: journal.begin_request(row.clone()),
+        let place = match journal.begin_request(row.clone()) {
+            Ok(place) => Some(place),
+            Err(NotKept::Full) => None,
+            Err(NotKept::RunEnded) => {
+                return Err(Error::Unreachable("the run has ended".to_owned()));
+            }
+        };
+        Ok(Self {
+            place,
             journal,
             clock,
             row: Some(row),
             is_planned: false,
-        }
+        })
     }
 
     fn update(&self) {
